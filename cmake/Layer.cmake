@@ -1,0 +1,36 @@
+# layer(NAME [USES layer...] [LIBS target...])
+#
+# Makes the library `NAME` from every .cc of the folder, and `NAME_test` from every _test.cc. USES is
+# the layering rule: scripts/check_layers.py fails the build where an include goes elsewhere.
+function(layer name)
+  cmake_parse_arguments(ARG "" "" "USES;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/isa/")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(${name} ${scope} "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include"
+                             "${LLAMAGPU_GENERATED_DIR}")
+  target_link_libraries(${name} ${scope} ${ARG_USES} ${ARG_LIBS} Threads::Threads)
+  add_dependencies(${name} generate_api)
+  if(tests)
+    layer_test(${name}_test SOURCES ${tests} LIBS ${name})
+  endif()
+endfunction()
+
+# layer_test(NAME SOURCES file... LIBS target...): a gtest program whose cases ctest knows one by one.
+function(layer_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE LLAMAGPU_TESTDATA="${CMAKE_SOURCE_DIR}/tests")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "engine/generation.h"
+
+namespace llama_gpu::supervisor {
+
+// Where a worker is in its life. kBackoff: it ended and will be started again; kFailed: it ended too often, or
+// its model cannot be loaded, and waits for a person.
+enum class WorkerState : uint8_t { kStarting, kLoading, kReady, kDraining, kBackoff, kFailed, kStopped };
+
+enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kStopped };
+
+// Why a worker ended.
+struct WorkerExit {
+  ExitKind kind = ExitKind::kCrashed;
+  int signal = 0;       // 0: none
+  int exit_code = 0;    // where signal is 0
+  std::string message;  // the error it reported, where it could
+  std::string log_tail; // its last lines on stderr
+};
+
+// A moment's view of one worker.
+struct WorkerStatus {
+  std::string id;
+  std::string model;
+  int64_t pid = 0;  // 0: none runs
+  WorkerState state = WorkerState::kStarting;
+  int64_t since_unix_seconds = 0;  // when the state was entered
+  int64_t restarts = 0;
+  std::optional<WorkerExit> last_exit;
+  engine::EngineStats stats;
+  uint64_t memory_bytes = 0;  // resident
+};
+
+// A model as clients name it.
+struct ServedModel {
+  std::string id;
+  std::vector<std::string> aliases;
+  int64_t created_unix_seconds = 0;
+  bool is_ready = false;
+  std::optional<engine::ModelInfo> info;  // once it was loaded
+};
+
+// Hears of one request. Called on the host's thread; must not block it. After a finish of every choice, or
+// on_failed, nothing more comes.
+class GenerationObserver {
+ public:
+  virtual ~GenerationObserver() = default;
+  virtual void on_accepted(const engine::SubmitReceipt& receipt) = 0;
+  virtual void on_update(const engine::SequenceUpdate& update) = 0;
+  // Refused, or its worker ended. A request that had not begun waits for the new worker first.
+  virtual void on_failed(const Error& error) = 0;
+};
+
+// The models of this server, wherever they run: what the HTTP layer knows of the engine.
+//
+// Thread-safe; calls never block. Callbacks come on the host's thread.
+class ModelHost {
+ public:
+  virtual ~ModelHost() = default;
+
+  virtual std::vector<ServedModel> models() const = 0;
+  virtual std::vector<WorkerStatus> workers() const = 0;
+  // A model by id or alias.
+  virtual std::optional<ServedModel> find_model(std::string_view name) const = 0;
+
+  // A fresh id, unique in this process.
+  virtual engine::RequestId next_request_id() = 0;
+
+  // REQUIRES: `request.id` came from next_request_id(). kModelNotFound comes through the observer, too.
+  virtual void generate(const std::string& model, engine::GenerationRequest request,
+                        std::shared_ptr<GenerationObserver> observer) = 0;
+  // Frees the request's place within a step; the observer hears nothing more.
+  virtual void cancel(engine::RequestId id) = 0;
+
+  virtual void tokenize(const std::string& model, engine::TextPrompt prompt,
+                        std::function<void(Result<std::vector<TokenId>>)> done) = 0;
+  virtual void detokenize(const std::string& model, std::vector<TokenId> tokens,
+                          std::function<void(Result<std::string>)> done) = 0;
+  virtual void apply_template(const std::string& model, engine::ChatPrompt prompt,
+                              std::function<void(Result<std::string>)> done) = 0;
+};
+
+}  // namespace llama_gpu::supervisor
