@@ -16,16 +16,15 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()
 
-find_package(Threads REQUIRED)
 
 # -ffp-contract=off: a product and a sum are fused only where a kernel says so, or the same source
 # would give other bits in another function, and a row's result must not depend on its path.
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off)
+add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -ffp-contract=off)
 if(LLAMAGPU_WARNINGS_AS_ERRORS)
   add_compile_options(-Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_compile_options(-Wthread-safety)
+  add_compile_options(-Wshadow -Wthread-safety)
 endif()
 if(LLAMAGPU_SANITIZERS)
   add_compile_options("-fsanitize=${LLAMAGPU_SANITIZERS}" -fno-omit-frame-pointer -fno-sanitize-recover=all)
