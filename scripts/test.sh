@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Everything CI runs, stage by stage, with the seconds each takes. Stops at the first stage that fails; ends with
+# the summaries of the test runners. `test.sh STAGE...` runs only these stages.
+source "$(dirname "$0")/common.sh"
+
+export PYTHONDONTWRITEBYTECODE=1 CI=${CI:-true}
+export LLAMAGPU_CMAKE_ARGS="-DLLAMAGPU_WARNINGS_AS_ERRORS=ON"
+LOGS=$ROOT/build/logs
+SUMMARY=$LOGS/summary
+STARTED=$SECONDS
+JOBS=$(nproc)
+mkdir -p "$LOGS"
+: >"$SUMMARY"
+
+# stage NAME COMMAND...: its output goes to build/logs/NAME.log, the end of it to the terminal when it fails.
+stage() {
+  local name=$1 begun=$SECONDS log
+  shift
+  log=$LOGS/$name.log
+  if [ ${#ONLY[@]} -gt 0 ] && [[ " ${ONLY[*]} " != *" $name "* ]]; then return; fi
+  printf '%-16s ' "$name"
+  if "$@" >"$log" 2>&1; then
+    printf 'ok      %4d s\n' $((SECONDS - begun))
+  else
+    printf 'FAILED  %4d s\n' $((SECONDS - begun))
+    tail -n "${LLAMAGPU_TAIL:-80}" "$log"
+    printf '\nstage %s failed; its whole output is in %s\n' "$name" "build/logs/$name.log"
+    exit 1
+  fi
+  grep -hE '^(100% tests passed|[0-9]+% tests passed)|^=+ .*(passed|failed).* =+$|^(# |ℹ )(pass|fail) |^coverage:|^fuzz:|Tests +[0-9]+ (passed|failed)' "$log" |
+    sed "s/^/$name: /" >>"$SUMMARY" || true
+}
+
+run_ctest() {
+  local preset=$1
+  shift
+  ctest --test-dir "build/$preset" --output-on-failure --parallel "$JOBS" --no-tests=error "$@"
+}
+
+build_release() { scripts/build_web.sh && scripts/build.sh release; }
+test_release() { run_ctest release -L 'conformance|golden'; }
+
+sanitizer_environment() {
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export TSAN_OPTIONS=halt_on_error=1:suppressions=$ROOT/scripts/tsan.supp
+}
+build_asan() { scripts/build.sh asan; }
+test_asan() {
+  sanitizer_environment
+  rm -rf build/coverage && mkdir -p build/coverage
+  LLVM_PROFILE_FILE=$ROOT/build/coverage/%p-%m.profraw run_ctest asan -L 'unit|conformance|fuzz'
+}
+build_tsan() { scripts/build.sh tsan engine_test server_test supervisor_test; }
+test_tsan() {
+  sanitizer_environment
+  local program
+  for program in engine_test supervisor_test server_test; do "build/tsan/bin/$program" --gtest_brief=1; done
+}
+test_oracles() {
+  npm_install tests/oracles
+  scripts/fetch_oracles.sh
+  "$VENV/bin/python3" -m pytest -q -p no:cacheprovider tests/oracles
+}
+test_e2e() { "$VENV/bin/python3" -m pytest -q -p no:cacheprovider -x tests/e2e --ignore=tests/e2e/node; }
+test_node() { npm_install tests/e2e/node && (cd tests/e2e/node && node --test); }
+test_web() {
+  npm_install web
+  (cd web && node node_modules/vitest/vitest.mjs run)
+  (cd web && node --test --test-concurrency=1 e2e/)
+}
+
+ONLY=("$@")
+stage setup scripts/setup.sh test
+stage model scripts/fetch_model.sh
+stage lint scripts/lint.sh
+stage build-release build_release
+stage release test_release
+stage build-asan build_asan
+stage asan test_asan
+stage fuzz scripts/fuzz.sh 15
+stage coverage scripts/coverage.sh
+stage build-tsan build_tsan
+stage tsan test_tsan
+stage oracles test_oracles
+stage e2e test_e2e
+stage node test_node
+stage web test_web
+
+printf '\nall stages passed in %d s\n' $((SECONDS - STARTED))
+cat "$SUMMARY"
