@@ -33,9 +33,9 @@ class Checkpoint {
   virtual const Metadata& metadata() const = 0;
   virtual const std::vector<TensorInfo>& tensors() const = 0;
 
-  // The tensor's bytes, valid as long as the checkpoint; a tensor of more than two axes is flattened to rows of
-  // its innermost axis. kModelInvalid naming the tensor where there is none of that name or its shape is not
-  // {rows, cols} ({cols} counts as one row).
+  // The tensor's bytes, valid as long as the checkpoint; a tensor of more than two axes is flattened to rows
+  // of its innermost axis. kModelInvalid naming the tensor where there is none of that name or its shape is
+  // not {rows, cols} ({cols} counts as one row).
   Result<HostTensor> tensor(std::string_view name, int64_t rows, int64_t cols) const;
   const TensorInfo* find(std::string_view name) const;
 

@@ -12,18 +12,17 @@
 
 namespace llama_gpu::formats {
 
-// One value of a model file's metadata. Unsigned, signed and floating numbers of every width are widened to 64
-// bits; `Array` keeps one element kind, as the file does.
+// One value of a model file's metadata. Unsigned, signed and floating numbers of every width are widened to
+// 64 bits; `Array` keeps one element kind, as the file does.
 struct MetadataValue;
-using MetadataArray =
-    std::variant<std::vector<uint64_t>, std::vector<int64_t>, std::vector<double>, std::vector<bool>,
-                 std::vector<std::string>>;
+using MetadataArray = std::variant<std::vector<uint64_t>, std::vector<int64_t>, std::vector<double>,
+                                   std::vector<bool>, std::vector<std::string>>;
 struct MetadataValue {
   std::variant<uint64_t, int64_t, double, bool, std::string, MetadataArray> value;
 };
 
-// Checked key/value pairs of a model file. Getters return kModelInvalid naming the key, the value and what was
-// expected where a key is missing, of another type or out of range; they never convert silently.
+// Checked key/value pairs of a model file. Getters return kModelInvalid naming the key, the value and what
+// was expected where a key is missing, of another type or out of range; they never convert silently.
 class Metadata {
  public:
   // REQUIRES: `key` is not there yet (readers refuse duplicates first).

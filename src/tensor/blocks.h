@@ -25,13 +25,15 @@ struct BlockQ8_0 {  // 32 values: d * q
   uint16_t d;
   int8_t q[32];
 };
-struct BlockQ4_K {  // 256 values in 8 sub-blocks of 32: d * sc[s] * q - dmin * m[s]; 6-bit sc and m packed in scales
+struct BlockQ4_K {  // 256 values in 8 sub-blocks of 32: d * sc[s] * q - dmin * m[s]; 6-bit sc and m packed in
+                    // scales
   uint16_t d;
   uint16_t dmin;
   uint8_t scales[12];
   uint8_t q[128];
 };
-struct BlockQ6_K {  // 256 values in 16 sub-blocks of 16: d * sc[s] * (q - 32); q = 4 low bits of ql, 2 high of qh
+struct BlockQ6_K {  // 256 values in 16 sub-blocks of 16: d * sc[s] * (q - 32); q = 4 low bits of ql, 2 high
+                    // of qh
   uint8_t ql[128];
   uint8_t qh[64];
   int8_t scales[16];

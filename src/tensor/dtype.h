@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace llama_gpu {
@@ -20,7 +21,10 @@ struct DTypeInfo {
   int32_t block_bytes;
 };
 
+// Every type, in the order of the enum.
+std::span<const DTypeInfo> all_dtypes();
 const DTypeInfo& dtype_info(DType dtype);
+// nullopt where it is a type that this program does not read.
 std::optional<DType> dtype_from_gguf(uint32_t gguf_id);
 std::optional<DType> dtype_from_name(std::string_view name);
 

@@ -9,8 +9,8 @@
 
 namespace llama_gpu {
 
-// Borrowed rows of numbers: `rows` x `cols`, row r starts at data + r * stride. The memory belongs to a device
-// and may be unreadable for the host; only ops dereference it.
+// Borrowed rows of numbers: `rows` x `cols`, row r starts at data + r * stride. The memory belongs to a
+// device and may be unreadable for the host; only ops dereference it.
 template <typename T>
 struct MatrixView {
   T* data = nullptr;
