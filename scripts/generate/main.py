@@ -5,6 +5,8 @@ import argparse
 from pathlib import Path
 
 import errors
+import metrics
+import settings
 
 
 def main() -> None:
@@ -12,7 +14,7 @@ def main() -> None:
     parser.add_argument("--api", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    for generate in (errors.generate,):
+    for generate in (errors.generate, metrics.generate, settings.generate):
         generate(args.api, args.out)
 
 

@@ -21,7 +21,8 @@ namespace llama_gpu {
 class BoundedReader {
  public:
   // `truncated` is the code for an input that ends too early.
-  BoundedReader(std::span<const std::byte> bytes, ErrorCode truncated) : bytes_(bytes), truncated_(truncated) {}
+  BoundedReader(std::span<const std::byte> bytes, ErrorCode truncated)
+      : bytes_(bytes), truncated_(truncated) {}
 
   uint64_t offset() const { return offset_; }
   uint64_t remaining() const { return bytes_.size() - offset_; }

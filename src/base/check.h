@@ -8,9 +8,10 @@ namespace llama_gpu {
 
 }  // namespace llama_gpu
 
-// A broken invariant of our own code. Always on, also in release builds: never for input, which gets an Error.
-#define CHECK(condition, why)                                              \
-  do {                                                                     \
-    if (!(condition)) [[unlikely]]                                         \
-      ::llama_gpu::check_failed(__FILE__, __LINE__, #condition, why);      \
+// A broken invariant of our own code. Always on, also in release builds: never for input, which gets an
+// Error.
+#define CHECK(condition, why)                                         \
+  do {                                                                \
+    if (!(condition)) [[unlikely]]                                    \
+      ::llama_gpu::check_failed(__FILE__, __LINE__, #condition, why); \
   } while (false)

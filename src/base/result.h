@@ -89,10 +89,10 @@ using Status = Result<void>;
 
 #define LLAMAGPU_CONCAT_INNER(a, b) a##b
 #define LLAMAGPU_CONCAT(a, b) LLAMAGPU_CONCAT_INNER(a, b)
-#define LLAMAGPU_TRY_INNER(declaration, expression, name)        \
-  auto name = (expression);                                      \
-  if (!name.ok()) [[unlikely]]                                   \
-    return ::std::move(name).error();                            \
+#define LLAMAGPU_TRY_INNER(declaration, expression, name) \
+  auto name = (expression);                               \
+  if (!name.ok()) [[unlikely]]                            \
+    return ::std::move(name).error();                     \
   declaration = ::std::move(name).value()
 
 // TRY(File file, open_file(path)): declares `file`, or returns the error to the caller.
