@@ -1,9 +1,10 @@
-# layer(NAME [USES layer...] [LIBS target...])
+# layer(NAME [USES layer...] [LIBS target...] [TEST_LIBS target...])
 #
 # Makes the library `NAME` from every .cc of the folder, and `NAME_test` from every _test.cc. USES is
-# the layering rule: scripts/check_layers.py fails the build where an include goes elsewhere.
+# the layering rule: scripts/check_layers.py fails the build where an include goes elsewhere. TEST_LIBS is linked
+# by the tests only.
 function(layer name)
-  cmake_parse_arguments(ARG "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "USES;LIBS;TEST_LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -21,7 +22,7 @@ function(layer name)
   target_link_libraries(${name} ${scope} ${ARG_USES} ${ARG_LIBS} Threads::Threads)
   add_dependencies(${name} generate_api)
   if(tests)
-    layer_test(${name}_test SOURCES ${tests} LIBS ${name})
+    layer_test(${name}_test SOURCES ${tests} LIBS ${name} ${ARG_TEST_LIBS})
   endif()
 endfunction()
 
