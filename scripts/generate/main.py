@@ -5,8 +5,12 @@ import argparse
 from pathlib import Path
 
 import errors
+import limits
 import metrics
+import routes
 import settings
+
+GENERATORS = (errors.generate, limits.generate, metrics.generate, routes.generate, settings.generate)
 
 
 def main() -> None:
@@ -14,7 +18,7 @@ def main() -> None:
     parser.add_argument("--api", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    for generate in (errors.generate, metrics.generate, settings.generate):
+    for generate in GENERATORS:
         generate(args.api, args.out)
 
 

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "base/result.h"
+#include "server/http_message.h"
+
+namespace llama_gpu::server {
+
+// What an answer in the making hears of its connection. Called on the connection's thread.
+class ExchangeListener {
+ public:
+  virtual ~ExchangeListener() = default;
+  // The client left, or read too slowly: nothing written arrives any more. The last call.
+  virtual void on_closed() = 0;
+  // Nothing was written for the keep-alive interval.
+  virtual void on_silence() {}
+  // End the answer with this error now: the server stops, or the route's time is over.
+  virtual void on_abort(const Error& error) = 0;
+};
+
+// Where a handler puts its answer: either send(), or begin_stream(), write()..., end_stream().
+//
+// Connection's thread only, but for post(). Calls after the end, or after the client left, do nothing.
+class ResponseWriter {
+ public:
+  virtual ~ResponseWriter() = default;
+
+  // Thread-safe: runs `task` on the connection's thread, never before it returned.
+  virtual void post(std::function<void()> task) = 0;
+
+  // Who hears of the connection until the answer has ended; it is kept alive until then.
+  virtual void listen(std::shared_ptr<ExchangeListener> listener) = 0;
+
+  // The whole answer.
+  virtual void send(HttpResponse response) = 0;
+
+  // Status, headers and first bytes of an answer of unknown length.
+  virtual void begin_stream(HttpResponse head) = 0;
+  // More of it. What the client does not read is kept up to the session's limit; beyond that it is cut off.
+  virtual void write(std::string_view bytes) = 0;
+  // The proper end of the stream.
+  virtual void end_stream() = 0;
+};
+
+}  // namespace llama_gpu::server
