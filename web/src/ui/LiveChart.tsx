@@ -1,0 +1,87 @@
+import { Paper, Text, useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+
+export interface ChartSeries {
+  label: string;
+  color: string;
+  values: (number | null)[];
+}
+
+interface LiveChartProps {
+  title: string;
+  /** Said to those who cannot see the picture. */
+  description: string;
+  unit: string;
+  /** Unix seconds, ascending, one for each value of each series. */
+  times: number[];
+  series: ChartSeries[];
+}
+
+/** Series over time, drawn anew as they grow. */
+export function LiveChart({ title, description, unit, times, series }: LiveChartProps) {
+  const scheme = useComputedColorScheme("light");
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const shape = series.map((one) => one.label + one.color).join();
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const ink = scheme === "dark" ? "#c9c9c9" : "#495057";
+    const grid = { stroke: scheme === "dark" ? "#3b3b3b" : "#e9ecef", width: 1 };
+    const created = new uPlot(
+      {
+        width: element.clientWidth || 300,
+        height: 150,
+        cursor: { show: false },
+        scales: { y: { range: (_, __, max) => [0, Math.max(max || 0, 1e-9) * 1.1] } },
+        axes: [
+          { stroke: ink, grid },
+          { stroke: ink, grid, size: 56 },
+        ],
+        series: [
+          {},
+          ...series.map(({ label, color }) => ({ label, stroke: color, width: 2, points: { show: false } })),
+        ],
+      },
+      [times, ...series.map((one) => one.values)],
+      element,
+    );
+    plot.current = created;
+    const observer = new ResizeObserver(() =>
+      created.setSize({ width: element.clientWidth || 300, height: 150 }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      created.destroy();
+      plot.current = null;
+    };
+    // Data alone must not make a new plot: the effect below feeds it.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [scheme, shape]);
+
+  useEffect(() => {
+    plot.current?.setData([times, ...series.map((one) => one.values)]);
+  }, [times, series]);
+
+  return (
+    <Paper withBorder p="sm">
+      <Text size="sm" fw={600}>
+        {title} ({unit})
+      </Text>
+      <Text size="xs" component="div">
+        {series.map((one) => (
+          <span key={one.label} style={{ marginRight: 12 }}>
+            <span aria-hidden style={{ color: one.color }}>
+              ▬{" "}
+            </span>
+            {one.label}
+          </span>
+        ))}
+      </Text>
+      <div ref={box} className="live-chart" role="img" aria-label={description} />
+    </Paper>
+  );
+}
