@@ -15,8 +15,8 @@
 
 namespace llama_gpu::supervisor {
 
-// Where a worker is in its life. kBackoff: it ended and will be started again; kFailed: it ended too often, or
-// its model cannot be loaded, and waits for a person.
+// Where a worker is in its life. kBackoff: it ended and will be started again; kFailed: it ended too often,
+// or its model cannot be loaded, and waits for a person.
 enum class WorkerState : uint8_t { kStarting, kLoading, kReady, kDraining, kBackoff, kFailed, kStopped };
 
 enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kStopped };
@@ -24,10 +24,10 @@ enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kSto
 // Why a worker ended.
 struct WorkerExit {
   ExitKind kind = ExitKind::kCrashed;
-  int signal = 0;       // 0: none
-  int exit_code = 0;    // where signal is 0
-  std::string message;  // the error it reported, where it could
-  std::string log_tail; // its last lines on stderr
+  int signal = 0;        // 0: none
+  int exit_code = 0;     // where signal is 0
+  std::string message;   // the error it reported, where it could
+  std::string log_tail;  // its last lines on stderr
 };
 
 // A moment's view of one worker.
