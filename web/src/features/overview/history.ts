@@ -47,8 +47,8 @@ export function momentOf(now: Scrape, before: Scrape): Moment {
     firstTokenMs: latency("llamagpu_time_to_first_token_seconds", now, before),
     interTokenMs: latency("llamagpu_inter_token_latency_seconds", now, before),
     kvUsed: sumOf(now.samples, "llamagpu_kv_blocks_used"),
-    kvTotal: sumOf(now.samples, "llamagpu_kv_blocks_total"),
-    memoryBytes: sumOf(now.samples, "llamagpu_process_memory_bytes"),
+    kvTotal: sumOf(now.samples, "llamagpu_kv_blocks"),
+    memoryBytes: sumOf(now.samples, "llamagpu_worker_memory_bytes"),
   };
 }
 
