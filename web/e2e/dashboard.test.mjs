@@ -21,7 +21,13 @@ before(async () => {
   server = await startServer();
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+    ],
   });
 });
 after(async () => {
@@ -41,7 +47,8 @@ afterEach(async () => {
 });
 
 const open = (path) => page.goto(server.url + path);
-const modelIsChosen = () => page.waitForFunction(() => document.querySelector("input[aria-label=Model]")?.value !== "");
+const modelIsChosen = () =>
+  page.waitForFunction(() => document.querySelector("input[aria-label=Model]")?.value !== "");
 const shoot = (name) => page.screenshot({ path: `${SCREENSHOTS}${name}.png` });
 
 async function assertNoAxeViolations() {
@@ -72,7 +79,9 @@ describe("chat", () => {
 
   it("stops an answer at once, and answers again", async () => {
     await ask("Tell me a very long story about the sea, with many chapters.");
-    await page.waitForFunction(() => (document.querySelector("[data-role=assistant] .chat-markdown")?.textContent ?? "").length > 20);
+    await page.waitForFunction(
+      () => (document.querySelector("[data-role=assistant] .chat-markdown")?.textContent ?? "").length > 20,
+    );
 
     await page.keyboard.press("Escape");
 
@@ -106,7 +115,12 @@ describe("overview", () => {
       fetch(`${server.url}/v1/completions`, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ model: "smollm2-135m-instruct", prompt: "Once", max_tokens: 200, ignore_eos: true }),
+        body: JSON.stringify({
+          model: "smollm2-135m-instruct",
+          prompt: "Once",
+          max_tokens: 200,
+          ignore_eos: true,
+        }),
       }).then((answer) => answer.json()),
     );
     await open("/overview");
@@ -114,7 +128,10 @@ describe("overview", () => {
     await page.getByRole("cell", { name: "smollm2-135m-instruct" }).waitFor();
     await page.getByText("ready", { exact: true }).waitFor();
     await page.waitForFunction(
-      () => Number.parseFloat(document.querySelector("[role=group][aria-label=Throughput]")?.children[1]?.textContent ?? "0") > 0,
+      () =>
+        Number.parseFloat(
+          document.querySelector("[role=group][aria-label=Throughput]")?.children[1]?.textContent ?? "0",
+        ) > 0,
     );
     await Promise.all(answers);
     await page.waitForTimeout(3000); // a few points more on the charts
