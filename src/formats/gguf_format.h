@@ -47,7 +47,7 @@ inline constexpr uint64_t kMaxGgufStringBytes = uint64_t{64} << 20;
 inline constexpr uint64_t kMaxGgufArrayValues = uint64_t{1} << 24;
 inline constexpr uint64_t kMaxGgufEntries = uint64_t{1} << 16;
 inline constexpr uint64_t kMaxGgufTensors = uint64_t{1} << 18;
-inline constexpr uint64_t kMaxGgufHeaderBytes = uint64_t{256} << 20;
+inline constexpr uint64_t kMaxGgufHeaderBytes = uint64_t{128} << 20;  // everything before the data
 inline constexpr uint64_t kMaxGgufTensorNameBytes = 63;
 inline constexpr uint32_t kMaxGgufAxes = 4;
 
