@@ -227,7 +227,7 @@ TEST_F(OpenCheckpoint, AnErrorNamesTheFileAndTheByte) {
   const Error error = error_of(write(GgufParts{.version = 9}.bytes()));
 
   EXPECT_THAT(error.message,
-              AllOf(StartsWith(quoted(path("file"))), HasSubstr("': the file is of GGUF version 9")));
+              AllOf(StartsWith(quoted_name(path("file"))), HasSubstr("': the file is of GGUF version 9")));
   EXPECT_EQ(error.byte_offset, 4u);
 }
 

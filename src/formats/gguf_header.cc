@@ -22,7 +22,7 @@ Status read_magic(BoundedReader& reader) {
   TRY(const auto magic, reader.read_bytes(kGgufMagic.size(), "the magic number 'GGUF'"));
   if (std::memcmp(magic.data(), kGgufMagic.data(), kGgufMagic.size()) == 0) return {};
   const std::string_view found(reinterpret_cast<const char*>(magic.data()), magic.size());
-  return damaged(0, fmt::format("the file begins with {}, expected 'GGUF'", quoted(found)));
+  return damaged(0, fmt::format("the file begins with {}, expected 'GGUF'", quoted_name(found)));
 }
 
 Result<uint32_t> read_version(BoundedReader& reader) {

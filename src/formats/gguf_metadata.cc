@@ -179,12 +179,12 @@ Status read_entry(BoundedReader& reader, Metadata& metadata) {
   const uint64_t start = reader.offset();
   TRY(std::string key, read_gguf_name(reader, "a metadata key", kMaxGgufKeyBytes));
   if (metadata.find(key) != nullptr) {
-    return damaged(start, fmt::format("metadata key {} stands twice in the file", quoted(key)));
+    return damaged(start, fmt::format("metadata key {} stands twice in the file", quoted_name(key)));
   }
   Result<MetadataValue> value = read_typed_value(reader, key);
   if (!value.ok()) {
     Error error = std::move(value).error();
-    error.message = fmt::format("metadata key {}: {}", quoted(key), error.message);
+    error.message = fmt::format("metadata key {}: {}", quoted_name(key), error.message);
     return error;
   }
   metadata.insert(std::move(key), std::move(value).value());

@@ -20,7 +20,7 @@ Error cut_short(uint64_t byte_offset, std::string message) {
           /*param=*/"", byte_offset};
 }
 
-std::string quoted(std::string_view name) { return fmt::format("'{}'", escape_line(name, 80)); }
+std::string quoted_name(std::string_view name) { return fmt::format("'{}'", escape_line(name, 80)); }
 
 Result<std::string_view> read_gguf_string(BoundedReader& reader, std::string_view field, uint64_t max_bytes) {
   const uint64_t start = reader.offset();
@@ -38,7 +38,7 @@ Result<std::string> read_gguf_name(BoundedReader& reader, std::string_view field
   TRY(const std::string_view name, read_gguf_string(reader, field, max_bytes));
   if (name.empty()) return damaged(start, fmt::format("{} is empty", field));
   if (name.find('\0') != std::string_view::npos || !is_valid_utf8(name)) {
-    return damaged(start, fmt::format("{} {} is not UTF-8 text without NUL", field, quoted(name)));
+    return damaged(start, fmt::format("{} {} is not UTF-8 text without NUL", field, quoted_name(name)));
   }
   return std::string(name);
 }

@@ -17,7 +17,7 @@ Error damaged(uint64_t byte_offset, std::string message);
 // kModelTruncated at `byte_offset`.
 Error cut_short(uint64_t byte_offset, std::string message);
 // A name from a file in quotes, fit for an error message.
-std::string quoted(std::string_view name);
+std::string quoted_name(std::string_view name);
 
 // A string's bytes, at most `max_bytes` of them, valid as long as the file's.
 Result<std::string_view> read_gguf_string(BoundedReader& reader, std::string_view field, uint64_t max_bytes);

@@ -93,7 +93,7 @@ Result<Declaration> read_fields(BoundedReader& reader, TensorInfo info) {
 }
 
 Error in_tensor(std::string_view name, Error error) {
-  error.message = fmt::format("tensor {}: {}", quoted(name), error.message);
+  error.message = fmt::format("tensor {}: {}", quoted_name(name), error.message);
   return error;
 }
 
@@ -162,7 +162,7 @@ Result<std::vector<Declaration>> read_declarations(BoundedReader& reader, uint64
     TRY(Declaration declaration, read_declaration(reader));
     if (!names.insert(declaration.info.name).second) {
       return damaged(declaration.info.declared_at_byte,
-                     fmt::format("tensor {} stands twice in the file", quoted(declaration.info.name)));
+                     fmt::format("tensor {} stands twice in the file", quoted_name(declaration.info.name)));
     }
     declarations.push_back(std::move(declaration));
   }
