@@ -55,7 +55,9 @@ class PairMerger {
     uint32_t previous, next;
   };
 
+  // Queues the pair of `left` and its right neighbour, where the table has it.
   void push_pair(uint32_t left);
+  // Joins the best pair of the queue, unless an earlier merge destroyed it.
   void apply_best();
 
   const MergeTable& merges_;

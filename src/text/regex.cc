@@ -19,10 +19,8 @@ Error pattern_error(const std::string& pattern, const std::string& why) {
 
 }  // namespace
 
-void Regex::FreeCode::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
-void Regex::FreeContext::operator()(pcre2_real_match_context_8* context) const {
-  pcre2_match_context_free(context);
-}
+void Regex::Free::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
+void Regex::Free::operator()(pcre2_real_match_context_8* context) const { pcre2_match_context_free(context); }
 
 Result<Regex> Regex::compile(const std::string& pattern, RegexOptions options) {
   int error = 0;

@@ -36,17 +36,16 @@ class Regex {
   void for_each_piece(std::string_view text, const Visitor& visit) const;
 
  private:
-  struct FreeCode {
+  // Frees what PCRE2 made.
+  struct Free {
     void operator()(pcre2_real_code_8* code) const;
-  };
-  struct FreeContext {
     void operator()(pcre2_real_match_context_8* context) const;
   };
 
   Regex() = default;
 
-  std::unique_ptr<pcre2_real_code_8, FreeCode> code_;
-  std::unique_ptr<pcre2_real_match_context_8, FreeContext> limits_;
+  std::unique_ptr<pcre2_real_code_8, Free> code_;
+  std::unique_ptr<pcre2_real_match_context_8, Free> limits_;
 };
 
 }  // namespace llama_gpu::text

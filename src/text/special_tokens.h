@@ -33,6 +33,7 @@ class SpecialTokens {
   // REQUIRES: texts are not empty and differ from each other.
   explicit SpecialTokens(std::vector<SpecialToken> tokens);
 
+  // A token and the bytes that are it.
   struct Match {
     TokenId id = 0;
     ByteRange place;

@@ -15,6 +15,7 @@ enum class Utf8State : uint8_t {
   kIncomplete,  // the text ends inside a character that more bytes could finish
 };
 
+// The character or broken sequence at a text's front.
 struct Utf8Unit {
   Utf8State state = Utf8State::kInvalid;
   uint32_t code_point = 0xFFFD;
