@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "text/utf8.h"
+#include "base/strings.h"
 
 namespace llama_gpu::text {
 namespace {
@@ -34,17 +34,21 @@ constexpr std::array<int16_t, kAlphabetEnd> kBytes = make_bytes();
 
 }  // namespace
 
-std::string spell_byte(uint8_t byte) { return encode_utf8(kCodePoints[byte]); }
+std::string spell_byte(uint8_t byte) {
+  std::string spelling;
+  append_utf8(spelling, kCodePoints[byte]);
+  return spelling;
+}
 
 std::optional<std::string> unspell_bytes(std::string_view spelling) {
   std::string bytes;
   while (!spelling.empty()) {
-    const Utf8Unit unit = first_utf8_unit(spelling);
-    if (unit.state != Utf8State::kValid || unit.code_point >= kAlphabetEnd) return std::nullopt;
-    const int16_t byte = kBytes[unit.code_point];
+    const Utf8Char c = first_utf8_char(spelling);
+    if (!c.is_valid || c.code_point >= kAlphabetEnd) return std::nullopt;
+    const int16_t byte = kBytes[c.code_point];
     if (byte < 0) return std::nullopt;
     bytes += static_cast<char>(byte);
-    spelling.remove_prefix(unit.size_bytes);
+    spelling.remove_prefix(c.size_bytes);
   }
   return bytes;
 }

@@ -10,7 +10,7 @@
 #include <array>
 #include <string>
 
-#include "text/utf8.h"
+#include "base/strings.h"
 
 namespace llama_gpu::text {
 namespace {
@@ -77,13 +77,13 @@ Error unknown_name(std::string_view name) {
           "use a model of the SmolLM, Llama 3 or GPT-2 kind"};
 }
 
-// The bytes at the front of `text` that are no characters.
-size_t invalid_utf8_prefix(std::string_view text) {
+// How many bytes from the front of `text` are all characters, or all bytes that are none.
+size_t run_of(std::string_view text, bool is_valid) {
   size_t at = 0;
   while (at < text.size()) {
-    const Utf8Unit unit = first_utf8_unit(text.substr(at));
-    if (unit.state == Utf8State::kValid) break;
-    at += unit.size_bytes;
+    const Utf8Char c = first_utf8_char(text.substr(at));
+    if (c.is_valid != is_valid) break;
+    at += c.size_bytes;
   }
   return at;
 }
@@ -108,10 +108,10 @@ Result<PreTokenizer> PreTokenizer::create(std::string_view name, RegexOptions op
 
 void PreTokenizer::for_each_word(std::string_view text, const Regex::Visitor& visit) const {
   while (!text.empty()) {
-    const size_t valid_bytes = valid_utf8_prefix(text);
+    const size_t valid_bytes = run_of(text, /*is_valid=*/true);
     cut(0, text.substr(0, valid_bytes), visit);
     text.remove_prefix(valid_bytes);
-    const size_t invalid_bytes = invalid_utf8_prefix(text);
+    const size_t invalid_bytes = run_of(text, /*is_valid=*/false);
     if (invalid_bytes > 0) visit(text.substr(0, invalid_bytes));
     text.remove_prefix(invalid_bytes);
   }

@@ -15,12 +15,12 @@
 #include <map>
 #include <utility>
 
-#include "text/utf8.h"
+#include "base/strings.h"
 
 namespace llama_gpu::text {
 namespace {
 
-constexpr uint32_t kSpaceSymbol = 0x2581;
+constexpr char32_t kSpaceSymbol = 0x2581;
 constexpr std::string_view kTokensField = "tokenizer.ggml.tokens";
 // Characters times bytes, over all tokens: the cost of splitting each everywhere. Llama 2 has 3 million.
 constexpr uint64_t kMaxSplitWork = uint64_t{1} << 28;
@@ -28,7 +28,7 @@ constexpr uint64_t kMaxSplitWork = uint64_t{1} << 28;
 // A token's text as characters.
 struct Piece {
   TokenId id = 0;
-  std::vector<uint32_t> chars;
+  std::vector<char32_t> chars;
   std::vector<size_t> begins;  // byte offset of each character
 };
 
@@ -38,11 +38,11 @@ std::optional<Piece> piece_of(const TokenizerSpec& spec, TokenId id) {
   const std::string_view text = spec.tokens[static_cast<size_t>(id)];
   Piece piece{.id = id, .chars = {}, .begins = {}};
   for (size_t at = 0; at < text.size();) {
-    const Utf8Unit unit = first_utf8_unit(text.substr(at));
-    if (unit.state != Utf8State::kValid) return std::nullopt;
-    piece.chars.push_back(unit.code_point);
+    const Utf8Char c = first_utf8_char(text.substr(at));
+    if (!c.is_valid) return std::nullopt;
+    piece.chars.push_back(c.code_point);
     piece.begins.push_back(at);
-    at += unit.size_bytes;
+    at += c.size_bytes;
   }
   return piece;
 }
@@ -54,6 +54,13 @@ std::map<float, int32_t, std::greater<>> rank_scores(const std::vector<float>& s
   int32_t next = 0;
   for (auto& [score, rank] : ranks) rank = next++;
   return ranks;
+}
+
+// How a text spells a character that the vocabulary may spell otherwise.
+std::string spelling_of(char32_t c) {
+  std::string spelling;
+  append_utf8(spelling, c == kSpaceSymbol ? U' ' : c);
+  return spelling;
 }
 
 uint64_t pair_of(TokenId left, TokenId right) {
@@ -104,10 +111,9 @@ class VocabularyBuilder {
       if (piece.chars.size() == 1) made_.symbol_of_char.emplace(piece.chars[0], piece.id);
     }
     for (const Piece& piece : pieces_) {
-      for (const uint32_t c : piece.chars) {
+      for (const char32_t c : piece.chars) {
         const auto symbol = static_cast<TokenId>(spec_.tokens.size() + made_.bare_chars.size());
-        if (made_.symbol_of_char.emplace(c, symbol).second)
-          made_.bare_chars.push_back(c == kSpaceSymbol ? " " : encode_utf8(c));
+        if (made_.symbol_of_char.emplace(c, symbol).second) made_.bare_chars.push_back(spelling_of(c));
       }
     }
   }
@@ -153,9 +159,9 @@ Result<ByteTokens> find_byte_tokens(const TokenizerSpec& spec) {
 }
 
 std::string with_spaces(std::string text) {
-  const std::string symbol = encode_utf8(kSpaceSymbol);
-  for (size_t at = 0; (at = text.find(symbol, at)) != std::string::npos; ++at)
-    text.replace(at, symbol.size(), " ");
+  constexpr std::string_view kSymbol = "\u2581";
+  for (size_t at = 0; (at = text.find(kSymbol, at)) != std::string::npos; ++at)
+    text.replace(at, kSymbol.size(), " ");
   return text;
 }
 
@@ -180,7 +186,7 @@ class RunEncoder {
       : vocabulary_(vocabulary), merger_(vocabulary.merges) {}
 
   // `bytes`: how the text spells the character.
-  void add(uint32_t code_point, std::string_view bytes) {
+  void add(char32_t code_point, std::string_view bytes) {
     const auto found = vocabulary_.symbol_of_char.find(code_point);
     if (found == vocabulary_.symbol_of_char.end()) {
       finish_word();
@@ -257,14 +263,14 @@ std::vector<TokenId> SentencePieceTokenizer::encode_run(std::string_view text) c
   RunEncoder encoder(vocabulary_);
   if (adds_leading_space()) encoder.add(kSpaceSymbol, " ");
   while (!text.empty()) {
-    const Utf8Unit unit = first_utf8_unit(text);
-    const std::string_view bytes = text.substr(0, unit.size_bytes);
-    if (unit.state == Utf8State::kValid) {
-      encoder.add(unit.code_point == ' ' ? kSpaceSymbol : unit.code_point, bytes);
+    const Utf8Char c = first_utf8_char(text);
+    const std::string_view bytes = text.substr(0, c.size_bytes);
+    if (c.is_valid) {
+      encoder.add(c.code_point == ' ' ? kSpaceSymbol : c.code_point, bytes);
     } else {
       encoder.add_invalid(bytes);
     }
-    text.remove_prefix(unit.size_bytes);
+    text.remove_prefix(c.size_bytes);
   }
   return encoder.finish();
 }

@@ -27,7 +27,7 @@ using ByteTokens = std::array<TokenId, 256>;
 struct PieceVocabulary {
   MergeTable merges;
   size_t num_tokens = 0;
-  std::unordered_map<uint32_t, TokenId> symbol_of_char = {};
+  std::unordered_map<char32_t, TokenId> symbol_of_char = {};
   std::vector<std::string> bare_chars = {};       // of the symbols behind the tokens
   std::unordered_set<uint64_t> inner_pairs = {};  // neighbours (symbol << 32 | symbol) inside some token
   ByteTokens byte_tokens = {};

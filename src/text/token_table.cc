@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace llama_gpu::text {
 namespace {
 
@@ -83,16 +85,7 @@ Error tokenizer_error(std::string_view field, const std::string& what) {
 
 std::string in_quotes(std::string_view text) {
   constexpr size_t kShownBytes = 64;
-  std::string out = "'";
-  for (const char c : text.substr(0, kShownBytes)) {
-    const auto byte = static_cast<uint8_t>(c);
-    if (byte >= 0x20 && byte < 0x7F) {
-      out += c;
-    } else {
-      out += {'\\', 'x', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
-    }
-  }
-  return out + (text.size() > kShownBytes ? "...'" : "'");
+  return "'" + escape_line(text, kShownBytes) + "'";
 }
 
 Result<TokenIndex> check_tokens(const TokenizerSpec& spec) {

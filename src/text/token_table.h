@@ -22,7 +22,7 @@ inline constexpr size_t kMaxMerges = size_t{1} << 22;
 
 // kTokenizerInvalid: `field` (the key in the model file) and what is wrong with it.
 Error tokenizer_error(std::string_view field, const std::string& what);
-// `text` in quotes, shortened and with bytes that would spoil a line of a log escaped.
+// `text` in quotes, shortened and with what would spoil a line of a log escaped.
 std::string in_quotes(std::string_view text);
 
 // Tokens by their text. The views are into the spec's tokens.

@@ -121,12 +121,12 @@ TEST(TokenTable, AnUnknownKindOfTokenizerIsRefusedWithTheKnownOnes) {
 
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, ErrorCode::kUnsupportedModel);
-  EXPECT_THAT(made.error().message, HasSubstr("'bert\\x0A' (tokenizer.ggml.model), known are 'gpt2'"));
+  EXPECT_THAT(made.error().message, HasSubstr("'bert\\n' (tokenizer.ggml.model), known are 'gpt2'"));
 }
 
 TEST(TokenTable, QuotedTextIsShortAndPrintable) {
-  EXPECT_EQ(in_quotes("a\xC3\xA9\n"), "'a\\xC3\\xA9\\x0A'");
-  EXPECT_EQ(in_quotes(std::string(100, 'x')), "'" + std::string(64, 'x') + "...'");
+  EXPECT_EQ(in_quotes("a\u00E9\n"), "'a\u00E9\\n'");
+  EXPECT_EQ(in_quotes(std::string(100, 'x')), "'" + std::string(64, 'x') + "...(+36 bytes)'");
 }
 
 }  // namespace

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/strings.h"
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/token_table.h"
-#include "text/utf8.h"
 
 namespace llama_gpu::text {
 
@@ -76,7 +76,7 @@ std::string Tokenizer::decode(std::span<const TokenId> tokens) const {
   std::string bytes;
   for (const TokenId token : tokens) bytes += token_bytes(token);
   const bool has_added_space = table_->adds_leading_space && bytes.starts_with(' ');
-  return replace_invalid_utf8(std::string_view(bytes).substr(has_added_space ? 1 : 0));
+  return repair_utf8(std::string_view(bytes).substr(has_added_space ? 1 : 0));
 }
 
 int32_t Tokenizer::vocab_size() const { return static_cast<int32_t>(table_->bytes.size()); }
@@ -99,15 +99,15 @@ std::string Detokenizer::append(TokenId token) {
 
   size_t complete = 0;
   while (complete < pending_.size()) {
-    const Utf8Unit unit = first_utf8_unit(std::string_view(pending_).substr(complete));
-    if (unit.state == Utf8State::kIncomplete) break;
-    complete += unit.size_bytes;
+    const Utf8Char c = first_utf8_char(std::string_view(pending_).substr(complete));
+    if (c.is_incomplete) break;
+    complete += c.size_bytes;
   }
-  std::string text = replace_invalid_utf8(std::string_view(pending_).substr(0, complete));
+  std::string text = repair_utf8(std::string_view(pending_).substr(0, complete));
   pending_.erase(0, complete);
   return text;
 }
 
-std::string Detokenizer::finish() { return replace_invalid_utf8(std::exchange(pending_, {})); }
+std::string Detokenizer::finish() { return repair_utf8(std::exchange(pending_, {})); }
 
 }  // namespace llama_gpu::text
