@@ -14,7 +14,8 @@ namespace {
 // `host` as in the options: without brackets.
 HostAndPort bind_host(const std::string& host) {
   const bool is_ipv6 = host.find(':') != std::string::npos && !host.starts_with('[');
-  return parse_host(is_ipv6 ? "[" + host + "]" : host).value_or(HostAndPort{.host = host, .port = "", .is_ip = false});
+  return parse_host(is_ipv6 ? "[" + host + "]" : host)
+      .value_or(HostAndPort{.host = host, .port = "", .is_ip = false});
 }
 
 Error host_not_allowed(std::string_view header, std::string_view value) {
@@ -38,7 +39,8 @@ std::optional<std::string_view> origin_host(std::string_view origin) {
 }  // namespace
 
 Status check_bind_address(const ServerOptions& options) {
-  if (is_loopback(bind_host(options.host)) || !options.api_keys.empty() || options.insecure_no_auth) return {};
+  if (is_loopback(bind_host(options.host)) || !options.api_keys.empty() || options.insecure_no_auth)
+    return {};
   return Error{ErrorCode::kConfigInvalid,
                "the host '" + options.host + "' can be reached by others, and no API key is set",
                "set --api-key, or --insecure-no-auth if everyone may use this server", "server.host"};
@@ -56,7 +58,8 @@ AccessControl::AccessControl(const ServerOptions& options) {
 Status AccessControl::check_host(const HttpRequest& request, const RequestTarget& target) const {
   const size_t count = request.headers.count("Host");
   if (count > 1 || (count == 0 && request.minor_version >= 1)) {
-    return Error{ErrorCode::kInvalidRequest, "the request has " + std::to_string(count) + " Host headers, expected one"};
+    return Error{ErrorCode::kInvalidRequest,
+                 "the request has " + std::to_string(count) + " Host headers, expected one"};
   }
   if (count == 0) return {};  // HTTP/1.0: no browser sends that
   TRY_STATUS(check_host_value(*request.headers.find("Host")));
@@ -89,11 +92,13 @@ Status AccessControl::check_origin(const HttpRequest& request) const {
 
 Status AccessControl::check_key(const HttpRequest& request, Access access) const {
   if (access == Access::kPublic || !has_keys()) return {};
-  if (request.headers.count("Authorization") > 1) return invalid_key("there are several Authorization headers");
+  if (request.headers.count("Authorization") > 1)
+    return invalid_key("there are several Authorization headers");
   const auto header = request.headers.find("Authorization");
   if (!header) return invalid_key("this server needs an API key, and the request has none");
   const auto [scheme, rest] = split_once(*header, ' ');
-  if (!equals_ignoring_case(scheme, "Bearer")) return invalid_key("the Authorization header is not a Bearer token");
+  if (!equals_ignoring_case(scheme, "Bearer"))
+    return invalid_key("the Authorization header is not a Bearer token");
   if (!is_known(trim_spaces(rest))) return invalid_key("the API key is wrong");
   return {};
 }
@@ -102,7 +107,8 @@ bool AccessControl::is_known(std::string_view key) const {
   // Digests of equal length, each compared in constant time and all of them always: the time tells nothing.
   const Digest wanted = digest(key);
   bool found = false;
-  for (const Digest& known : key_digests_) found |= CRYPTO_memcmp(known.data(), wanted.data(), known.size()) == 0;
+  for (const Digest& known : key_digests_)
+    found |= CRYPTO_memcmp(known.data(), wanted.data(), known.size()) == 0;
   return found;
 }
 

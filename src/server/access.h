@@ -15,13 +15,15 @@
 
 namespace llama_gpu::server {
 
-// Refuses to listen where others can reach the server without a key, unless that was asked for: kConfigInvalid.
+// Refuses to listen where others can reach the server without a key, unless that was asked for:
+// kConfigInvalid.
 Status check_bind_address(const ServerOptions& options);
 
 // Who may ask: the Host and Origin headers, and API keys. Immutable, so any number of threads share one.
 //
-// A page of another site may make a browser send requests here, also by a name that it lets point to 127.0.0.1
-// (DNS rebinding). So the Host must be a name of this server, unless it is meant for a network and guarded by a key.
+// A page of another site may make a browser send requests here, also by a name that it lets point to
+// 127.0.0.1 (DNS rebinding). So the Host must be a name of this server, unless it is meant for a network and
+// guarded by a key.
 class AccessControl {
  public:
   explicit AccessControl(const ServerOptions& options);

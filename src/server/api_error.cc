@@ -9,7 +9,8 @@
 namespace llama_gpu::server {
 namespace {
 
-constexpr std::string_view kRetryAfterSeconds = "2";  // a worker is back, or a queue shorter, in about that time
+constexpr std::string_view kRetryAfterSeconds =
+    "2";  // a worker is back, or a queue shorter, in about that time
 
 }  // namespace
 

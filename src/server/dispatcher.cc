@@ -42,16 +42,17 @@ Lookup look_up(Method method, std::string_view path) {
       found.route = &route;
       found.argument = std::move(*argument);
     }
-    found.allow += std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD, " : ", ");
+    found.allow +=
+        std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD, " : ", ");
   }
   if (!found.allow.empty()) found.allow += "OPTIONS";
   return found;
 }
 
 HttpResponse method_not_allowed(const HttpRequest& head, const std::string& allow) {
-  HttpResponse response = error_response(
-      Error{ErrorCode::kMethodNotAllowed,
-            "the method " + escape_line(head.method_name, 32) + " is not allowed here", "use one of " + allow});
+  HttpResponse response = error_response(Error{
+      ErrorCode::kMethodNotAllowed,
+      "the method " + escape_line(head.method_name, 32) + " is not allowed here", "use one of " + allow});
   response.headers.add("Allow", allow);
   return response;
 }
@@ -67,8 +68,8 @@ HttpResponse options_response(const HttpRequest& head, const std::string& allow)
   return response;
 }
 
-HttpResponse answer_without_route(const ServerContext& server, const HttpRequest& head, const RequestTarget& target,
-                                  const std::string& allow) {
+HttpResponse answer_without_route(const ServerContext& server, const HttpRequest& head,
+                                  const RequestTarget& target, const std::string& allow) {
   if (!allow.empty()) {
     return head.method == Method::kOptions ? options_response(head, allow) : method_not_allowed(head, allow);
   }
@@ -76,7 +77,8 @@ HttpResponse answer_without_route(const ServerContext& server, const HttpRequest
     const bool is_read = head.method == Method::kGet || head.method == Method::kHead;
     return is_read ? *std::move(page) : method_not_allowed(head, "GET, HEAD");
   }
-  return error_response(Error{ErrorCode::kNotFound, "there is no route '" + escape_line(target.path, 200) + "'",
+  return error_response(Error{ErrorCode::kNotFound,
+                              "there is no route '" + escape_line(target.path, 200) + "'",
                               "GET /openapi.json lists the routes"});
 }
 
@@ -89,14 +91,16 @@ Status check_body(const HttpRequest& head, const Route& route, uint64_t max_body
   const auto encoding = head.headers.find("Content-Encoding");
   if (encoding && !equals_ignoring_case(*encoding, "identity")) {
     return Error{ErrorCode::kUnsupportedMediaType,
-                 "the body is encoded as '" + escape_line(*encoding, 40) + "'", "send it without Content-Encoding"};
+                 "the body is encoded as '" + escape_line(*encoding, 40) + "'",
+                 "send it without Content-Encoding"};
   }
   if (route.method == Method::kPost) {
     const auto type = head.headers.find("Content-Type");
     if (!type || head.headers.count("Content-Type") > 1 || !is_json_type(*type)) {
-      return Error{ErrorCode::kUnsupportedMediaType,
-                   "the Content-Type is " + (type ? "'" + escape_line(*type, 80) + "'" : std::string("missing")),
-                   "send 'Content-Type: application/json'"};
+      return Error{
+          ErrorCode::kUnsupportedMediaType,
+          "the Content-Type is " + (type ? "'" + escape_line(*type, 80) + "'" : std::string("missing")),
+          "send 'Content-Type: application/json'"};
     }
   }
   if (head.content_length.value_or(0) > max_body || (head.is_chunked && max_body == 0)) {
@@ -171,14 +175,22 @@ void dispatch(ServerContext& server, const Admission& admission, HttpRequest req
 
 std::string_view method_name(Method method) {
   switch (method) {
-    case Method::kGet: return "GET";
-    case Method::kHead: return "HEAD";
-    case Method::kPost: return "POST";
-    case Method::kPut: return "PUT";
-    case Method::kDelete: return "DELETE";
-    case Method::kPatch: return "PATCH";
-    case Method::kOptions: return "OPTIONS";
-    case Method::kOther: break;
+    case Method::kGet:
+      return "GET";
+    case Method::kHead:
+      return "HEAD";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kDelete:
+      return "DELETE";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kOptions:
+      return "OPTIONS";
+    case Method::kOther:
+      break;
   }
   return "OTHER";
 }

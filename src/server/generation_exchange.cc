@@ -121,7 +121,8 @@ void GenerationExchange::echo_text_of(size_t prompt_idx) {
     return;
   }
   ++num_echoes_awaited_;
-  const auto on_text = [weak = weak_from_this(), writer = writer_, first, per_prompt](Result<std::string> text) {
+  const auto on_text = [weak = weak_from_this(), writer = writer_, first,
+                        per_prompt](Result<std::string> text) {
     writer->post([weak, first, per_prompt, text = std::move(text)] {
       const auto self = weak.lock();
       if (!self || self->has_ended_) return;
@@ -223,8 +224,8 @@ void GenerationExchange::begin_stream() {
 
 void GenerationExchange::finish() {
   has_ended_ = true;
-  server_.metrics.observe(telemetry::Histogram::kRequestDurationSeconds, seconds(server_.clock.now() - received_),
-                          {model_id_});
+  server_.metrics.observe(telemetry::Histogram::kRequestDurationSeconds,
+                          seconds(server_.clock.now() - received_), {model_id_});
   renderer_->finish(usage_, events_);
   if (call_.is_stream) {
     begin_stream();

@@ -22,9 +22,9 @@ using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(AnswerHead head, Ans
 
 // One client's request for text, from its parsed form to the last byte of its answer.
 //
-// The host's thread puts news into a mailbox; the connection's thread empties it, so that a step's news of all
-// choices become one write. The status line waits for the first token (or the first silence), so that whatever goes
-// wrong before it has a status of its own. Connection's thread only, but for the mailbox.
+// The host's thread puts news into a mailbox; the connection's thread empties it, so that a step's news of
+// all choices become one write. The status line waits for the first token (or the first silence), so that
+// whatever goes wrong before it has a status of its own. Connection's thread only, but for the mailbox.
 class GenerationExchange : public ExchangeListener, public std::enable_shared_from_this<GenerationExchange> {
  public:
   // What an API's route knows beyond the call itself.
@@ -79,12 +79,12 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<engine::RequestId> request_ids_;  // handed to the host
   std::vector<Choice> choices_;
-  std::string events_;                          // of this step, not yet written
+  std::string events_;  // of this step, not yet written
   Usage usage_;
   SteadyTime received_;
   size_t num_open_choices_ = 0;
   size_t num_echoes_awaited_ = 0;
-  bool has_begun_ = false;                      // the stream
+  bool has_begun_ = false;  // the stream
   bool has_ended_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,12 +52,13 @@ Status HttpListener::listen() {
 }
 
 void HttpListener::accept_next() {
-  acceptor_.async_accept(asio::make_strand(io_), [this](const boost::system::error_code& code, Tcp::socket socket) {
-    if (code == asio::error::operation_aborted) return;
-    if (code) return accept_later();
-    on_accepted(std::move(socket));
-    accept_next();
-  });
+  acceptor_.async_accept(asio::make_strand(io_),
+                         [this](const boost::system::error_code& code, Tcp::socket socket) {
+                           if (!acceptor_.is_open()) return;
+                           if (code) return accept_later();
+                           on_accepted(std::move(socket));
+                           accept_next();
+                         });
 }
 
 void HttpListener::accept_later() {
@@ -77,17 +79,21 @@ void HttpListener::on_accepted(HttpSession::Socket socket) {
   }
   server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(num_sessions));
   if (num_sessions <= server_.options.max_connections) return session->start();
-  session->start_refusing(Error{ErrorCode::kOverloaded,
-                                "the server has " + std::to_string(server_.options.max_connections) + " connections",
-                                "try again later, or raise server.max_connections"});
+  session->start_refusing(
+      Error{ErrorCode::kOverloaded,
+            "the server has " + std::to_string(server_.options.max_connections) + " connections",
+            "try again later, or raise server.max_connections"});
 }
 
 void HttpListener::stop_accepting() {
-  asio::post(acceptor_.get_executor(), [this] {
+  std::promise<void> closed;
+  asio::post(acceptor_.get_executor(), [this, &closed] {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     pause_.cancel();
+    closed.set_value();
   });
+  closed.get_future().wait();
 }
 
 void HttpListener::abort_all(const Error& error) {
@@ -128,14 +134,10 @@ void HttpListener::on_exchange_ended() {
 }
 
 void HttpListener::on_session_gone(const HttpSession* session) {
-  size_t num_sessions = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    sessions_.erase(session);
-    num_sessions = sessions_.size();
-    if (sessions_.empty()) changed_.notify_all();
-  }
-  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(num_sessions));
+  const std::lock_guard lock(mutex_);
+  sessions_.erase(session);
+  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(sessions_.size()));
+  if (sessions_.empty()) changed_.notify_all();
 }
 
 }  // namespace llama_gpu::server

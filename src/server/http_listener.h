@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "server/http_session.h"
@@ -29,7 +30,7 @@ class HttpListener : public SessionObserver {
   // What was bound to.
   uint16_t port() const { return port_; }
 
-  // No connection is accepted from now on.
+  // No connection is accepted from now on. REQUIRES: another thread runs the io_context.
   void stop_accepting();
   // Ends running answers with `error`; see HttpSession::abort.
   void abort_all(const Error& error);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Life of a connection: kHead (a request's header section comes in, or nothing) -> kBody -> kAnswering -> kHead of the
-// next request; or, where the connection ends with this answer, -> kLingering (what the client still sends is read and
-// dropped: closing at once would reset the connection, and the answer could be lost) -> kClosed.
+// Life of a connection: kHead (a request's header section comes in, or nothing) -> kBody -> kAnswering ->
+// kHead of the next request; or, where the connection ends with this answer, -> kLingering (what the client
+// still sends is read and dropped: closing at once would reset the connection, and the answer could be lost)
+// -> kClosed.
 #include "server/http_session.h"
 
 #include <poll.h>
@@ -27,8 +28,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr size_t kReadBytes = size_t{16} << 10;
-constexpr int kReadsAtOnce = 8;                  // then others get their turn
-constexpr milliseconds kHangUpPoll{200};         // while the input buffer is full, and so is not read
+constexpr int kReadsAtOnce = 8;                    // then others get their turn
+constexpr milliseconds kHangUpPoll{200};           // while the input buffer is full, and so is not read
 constexpr size_t kKeptCapacity = size_t{4} << 10;  // of a buffer between requests
 
 std::string_view status_class(int status) {
@@ -42,15 +43,18 @@ void release_memory(std::string& buffer) {
 
 }  // namespace
 
-// What a handler holds. It knows the session weakly: a handler, or the host, may keep it longer than the connection.
+// What a handler holds. It knows the session weakly: a handler, or the host, may keep it longer than the
+// connection.
 class HttpSession::Writer : public ResponseWriter, public std::enable_shared_from_this<Writer> {
  public:
   explicit Writer(std::weak_ptr<HttpSession> session) : session_(std::move(session)) {}
 
   void post(std::function<void()> task) override {
-    const auto session = session_.lock();
+    auto session = session_.lock();
     if (!session) return;
-    asio::post(session->socket_.get_executor(), [session, task = std::move(task)] {
+    const auto executor = session->socket_.get_executor();
+    // Moved in: the last owner must be a thread of the server's, which has the socket's reactor.
+    asio::post(executor, [session = std::move(session), task = std::move(task)] {
       try {
         task();
       } catch (const std::exception& failure) {
@@ -227,9 +231,11 @@ void HttpSession::on_head() {
     begin_answer();
     return;
   }
-  if (const Status status = parser_->limit_body(admission_.max_body); !status.ok()) return refuse(status.error());
+  if (const Status status = parser_->limit_body(admission_.max_body); !status.ok())
+    return refuse(status.error());
   const auto expect = head.headers.find("Expect");
-  if (expect && equals_ignoring_case(*expect, "100-continue") && head.has_body() && !is_http_1_0_ && input_.empty()) {
+  if (expect && equals_ignoring_case(*expect, "100-continue") && head.has_body() && !is_http_1_0_ &&
+      input_.empty()) {
     output_ += kContinue;
     flush();
   }
@@ -329,7 +335,9 @@ void HttpSession::end_stream() {
 }
 
 void HttpSession::end_answer() {
-  const auto level = status_ >= 500 ? LogLevel::kWarning : admission_.route == nullptr ? LogLevel::kDebug : LogLevel::kInfo;
+  const auto level = status_ >= 500                ? LogLevel::kWarning
+                     : admission_.route == nullptr ? LogLevel::kDebug
+                                                   : LogLevel::kInfo;
   const bool is_probe = admission_.route != nullptr && admission_.route->access == Access::kPublic;
   if (log_enabled(level)) {
     const auto duration = std::chrono::duration_cast<milliseconds>(steady_clock::now() - phase_begun_);
@@ -360,13 +368,15 @@ void HttpSession::flush() {
       last_progress_ = steady_clock::now();
     }
     boost::system::error_code code;
-    const size_t count = socket_.write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_), code);
+    const size_t count =
+        socket_.write_some(asio::buffer(sending_.data() + sent_, sending_.size() - sent_), code);
     if (code == asio::error::would_block || code == asio::error::try_again) {
       is_writing_ = true;
-      socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& failed) {
-        self->is_writing_ = false;
-        if (!failed) self->run_guarded(&HttpSession::flush);
-      });
+      socket_.async_wait(Socket::wait_write,
+                         [self = shared_from_this()](const boost::system::error_code& failed) {
+                           self->is_writing_ = false;
+                           if (!failed) self->run_guarded(&HttpSession::flush);
+                         });
       return;
     }
     if (code) return break_off();
@@ -410,9 +420,12 @@ HttpSession::Time HttpSession::next_deadline() const {
       const auto earned = static_cast<int64_t>(body_received_) * 1000 / timeouts.body_bytes_per_second;
       return phase_begun_ + timeouts.body_grace + milliseconds(earned);
     }
-    case Phase::kAnswering: return next_answer_deadline();
-    case Phase::kLingering: return backlog_bytes() > 0 ? stalled : phase_begun_ + timeouts.linger;
-    case Phase::kClosed: break;
+    case Phase::kAnswering:
+      return next_answer_deadline();
+    case Phase::kLingering:
+      return backlog_bytes() > 0 ? stalled : phase_begun_ + timeouts.linger;
+    case Phase::kClosed:
+      break;
   }
   return Time::max();
 }
@@ -428,7 +441,8 @@ HttpSession::Time HttpSession::next_answer_deadline() const {
   return deadline;
 }
 
-// Arms the timer anew only for an earlier moment: one that fires too early looks again. So a token moves no timer.
+// Arms the timer anew only for an earlier moment: one that fires too early looks again. So a token moves no
+// timer.
 void HttpSession::set_deadline() {
   const Time deadline = next_deadline();
   if (deadline >= armed_for_) return;
@@ -447,7 +461,8 @@ void HttpSession::on_deadline() {
   if (phase_ == Phase::kAnswering) {
     on_answer_deadline(now);
   } else if (now >= next_deadline()) {
-    const bool is_request_slow = phase_ == Phase::kBody || (phase_ == Phase::kHead && parser_ && parser_->has_begun());
+    const bool is_request_slow =
+        phase_ == Phase::kBody || (phase_ == Phase::kHead && parser_ && parser_->has_begun());
     if (is_request_slow) {
       refuse(Error{ErrorCode::kRequestTimeout, "the request did not arrive in time", "send it faster"});
     } else {
@@ -464,8 +479,8 @@ void HttpSession::on_answer_deadline(Time now) {
   if (backlog_bytes() > 0 && now >= last_progress_ + timeouts.write_stall) return shut_down();
   const int64_t timeout_ms = admission_.route != nullptr ? admission_.route->timeout_ms : 0;
   if (status_ == 0 && timeout_ms > 0 && now >= phase_begun_ + milliseconds(timeout_ms) && listener) {
-    return listener->on_abort(Error{ErrorCode::kOverloaded, "no answer within " + std::to_string(timeout_ms) + " ms",
-                                    "try again later"});
+    return listener->on_abort(Error{
+        ErrorCode::kOverloaded, "no answer within " + std::to_string(timeout_ms) + " ms", "try again later"});
   }
   if (now >= last_write_ + timeouts.silence) {
     last_write_ = now;

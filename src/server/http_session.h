@@ -31,9 +31,9 @@ class SessionObserver {
 
 // One connection: requests in, one after the other, and their answers in that order.
 //
-// While an answer is made the socket is still read, so that a client that leaves is noticed at once; requests that
-// come meanwhile wait in the input buffer. Bytes are read when the socket is readable, so that an idle connection
-// holds no buffer. Everything runs on the strand of the socket, but for abort() and close().
+// While an answer is made the socket is still read, so that a client that leaves is noticed at once; requests
+// that come meanwhile wait in the input buffer. Bytes are read when the socket is readable, so that an idle
+// connection holds no buffer. Everything runs on the strand of the socket, but for abort() and close().
 class HttpSession : public std::enable_shared_from_this<HttpSession> {
  public:
   using Socket = boost::asio::ip::tcp::socket;
@@ -117,17 +117,17 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   bool is_head_request_ = false;
   bool is_http_1_0_ = false;
   bool keep_alive_ = true;
-  bool is_closing_ = false;   // when what is answered now is sent
+  bool is_closing_ = false;  // when what is answered now is sent
 
-  std::string output_;        // behind what is being sent
+  std::string output_;  // behind what is being sent
   std::string sending_;
-  size_t sent_ = 0;           // of sending_
+  size_t sent_ = 0;  // of sending_
   bool is_writing_ = false;
-  bool is_broken_ = false;    // nothing can be sent any more
+  bool is_broken_ = false;  // nothing can be sent any more
 
   Time phase_begun_;
-  Time last_write_;           // into output_
-  Time last_progress_;        // of sending
+  Time last_write_;     // into output_
+  Time last_progress_;  // of sending
   Time armed_for_ = Time::max();
 };
 

@@ -8,8 +8,8 @@
 
 namespace llama_gpu::server {
 
-// Appends JSON to a string, piece by piece, commas included. The one writer of answers: a library that builds a
-// document first has no place where tokens are sent. One thread; `out` outlives it.
+// Appends JSON to a string, piece by piece, commas included. The one writer of answers: a library that builds
+// a document first has no place where tokens are sent. One thread; `out` outlives it.
 //
 // REQUIRES: calls that make a document, a key() before each value in an object; texts in UTF-8.
 class JsonWriter {

@@ -7,7 +7,8 @@
 namespace llama_gpu::server {
 namespace {
 
-// An answer that ignores the wanted format would look like one that obeys it, so anything but text is refused.
+// An answer that ignores the wanted format would look like one that obeys it, so anything but text is
+// refused.
 Status check_response_format(const Json& format) {
   const auto type = format.is_object() ? format.find("type") : format.end();
   if (!format.is_object() || type == format.end() || *type != "text") {

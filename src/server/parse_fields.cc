@@ -51,7 +51,8 @@ Status check_value(const FieldSpec& spec, const Json& value) {
                              "a number from " + shown(spec.number.min) + " to " + shown(spec.number.max));
       }
       break;
-    case FieldKind::kParsed: break;
+    case FieldKind::kParsed:
+      break;
   }
   return {};
 }
@@ -66,7 +67,8 @@ Result<Fields> Fields::check(const Json& body, std::span<const FieldSpec> table)
   Fields fields(table);
   for (const auto& [name, value] : body.items()) TRY_STATUS(fields.add(name, value));
   for (size_t i = 0; i < table.size(); ++i) {
-    if (table[i].is_required && fields.values_[i] == nullptr) return missing_parameter(std::string(table[i].name));
+    if (table[i].is_required && fields.values_[i] == nullptr)
+      return missing_parameter(std::string(table[i].name));
   }
   return fields;
 }

@@ -26,13 +26,14 @@ struct FieldSpec {
   NumberRange number;    // of kNumber
 };
 
-// The top-level fields of a request, each of the declared kind and in range. A view of the body it was made from.
+// The top-level fields of a request, each of the declared kind and in range. A view of the body it was made
+// from.
 //
 // REQUIRES for each getter: the table has the name, with that kind.
 class Fields {
  public:
-  // kInvalidRequest for a body that is not an object, kMissingRequiredParameter, or kInvalidValue, with param.
-  // `body` and `table` outlive the result.
+  // kInvalidRequest for a body that is not an object, kMissingRequiredParameter, or kInvalidValue, with
+  // param. `body` and `table` outlive the result.
   static Result<Fields> check(const Json& body, std::span<const FieldSpec> table);
 
   // The field's value; null where it is absent or null, which is the same.

@@ -19,11 +19,14 @@ Error bad_request(std::string why) {
 }
 
 Error head_too_large(const HttpLimits& limits) {
-  return Error{ErrorCode::kHeadersTooLarge, "the header section is over " + std::to_string(limits.max_head_bytes) +
-                                                " bytes or " + std::to_string(limits.max_head_fields) + " fields"};
+  return Error{ErrorCode::kHeadersTooLarge, "the header section is over " +
+                                                std::to_string(limits.max_head_bytes) + " bytes or " +
+                                                std::to_string(limits.max_head_fields) + " fields"};
 }
 
-Error body_too_large() { return Error{ErrorCode::kRequestTooLarge, "the body is larger than this route takes"}; }
+Error body_too_large() {
+  return Error{ErrorCode::kRequestTooLarge, "the body is larger than this route takes"};
+}
 
 Error parser_error(const boost::beast::error_code& code, const HttpLimits& limits) {
   if (code == http::error::header_limit) return head_too_large(limits);
@@ -33,14 +36,22 @@ Error parser_error(const boost::beast::error_code& code, const HttpLimits& limit
 
 Method method_of(http::verb verb) {
   switch (verb) {
-    case http::verb::get: return Method::kGet;
-    case http::verb::head: return Method::kHead;
-    case http::verb::post: return Method::kPost;
-    case http::verb::put: return Method::kPut;
-    case http::verb::delete_: return Method::kDelete;
-    case http::verb::patch: return Method::kPatch;
-    case http::verb::options: return Method::kOptions;
-    default: return Method::kOther;
+    case http::verb::get:
+      return Method::kGet;
+    case http::verb::head:
+      return Method::kHead;
+    case http::verb::post:
+      return Method::kPost;
+    case http::verb::put:
+      return Method::kPut;
+    case http::verb::delete_:
+      return Method::kDelete;
+    case http::verb::patch:
+      return Method::kPatch;
+    case http::verb::options:
+      return Method::kOptions;
+    default:
+      return Method::kOther;
   }
 }
 
@@ -55,7 +66,8 @@ Status check_framing(const HttpRequest& request) {
   if (lengths > 1) return bad_request("several Content-Length fields");
   if (encodings > 1) return bad_request("several Transfer-Encoding fields");
   if (lengths == 1 && encodings == 1) return bad_request("Content-Length beside Transfer-Encoding");
-  if (lengths == 1 && !is_digits(*request.headers.find("Content-Length"))) return bad_request("bad Content-Length");
+  if (lengths == 1 && !is_digits(*request.headers.find("Content-Length")))
+    return bad_request("bad Content-Length");
   if (encodings == 1) {
     if (!equals_ignoring_case(*request.headers.find("Transfer-Encoding"), "chunked")) {
       return bad_request("a Transfer-Encoding other than chunked");
@@ -152,7 +164,8 @@ Result<size_t> HttpParser::feed_body(std::string_view bytes) {
   size_t used = 0;
   while (used < bytes.size() && !is_complete()) {
     boost::beast::error_code code;
-    const size_t taken = beast_->parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);
+    const size_t taken =
+        beast_->parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);
     used += taken;
     if (code == http::error::need_more) {
       if (bytes.size() - used > limits_.max_head_bytes) return bad_request("an endless chunk header");

@@ -12,8 +12,8 @@
 
 namespace llama_gpu::server {
 
-// Reads one HTTP/1 request from bytes as they come. Stricter than the library below it: what two parsers could
-// read in two ways (folded fields, bare line ends, several lengths, length with chunks) is refused.
+// Reads one HTTP/1 request from bytes as they come. Stricter than the library below it: what two parsers
+// could read in two ways (folded fields, bare line ends, several lengths, length with chunks) is refused.
 //
 // One thread. After an error the connection cannot be used any more.
 class HttpParser {
@@ -23,9 +23,9 @@ class HttpParser {
   HttpParser(const HttpParser&) = delete;
   HttpParser& operator=(const HttpParser&) = delete;
 
-  // Takes bytes from the front of `bytes`, and says how many: the rest is to be given again, with more behind it.
-  // Stops at the end of the header section once, so that limit_body() can be called, and at the end of the message.
-  // Errors: kInvalidRequest, kHeadersTooLarge, kRequestTooLarge.
+  // Takes bytes from the front of `bytes`, and says how many: the rest is to be given again, with more behind
+  // it. Stops at the end of the header section once, so that limit_body() can be called, and at the end of
+  // the message. Errors: kInvalidRequest, kHeadersTooLarge, kRequestTooLarge.
   Result<size_t> feed(std::string_view bytes);
 
   bool has_begun() const { return has_begun_; }

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kHttpScheme = "http://";
 
 Error bad_target(std::string_view why) {
-  return Error{ErrorCode::kInvalidRequest, "the request target " + std::string(why), "send a path such as /v1/models"};
+  return Error{ErrorCode::kInvalidRequest, "the request target " + std::string(why),
+               "send a path such as /v1/models"};
 }
 
 int hex_digit(char c) {
@@ -45,7 +46,8 @@ bool is_ipv6(const std::string& text) {
 }  // namespace
 
 Result<RequestTarget> parse_target(std::string_view target) {
-  if (std::ranges::any_of(target, [](char c) { return c <= ' ' || c == 0x7F || static_cast<unsigned char>(c) >= 0x80; })) {
+  if (std::ranges::any_of(
+          target, [](char c) { return c <= ' ' || c == 0x7F || static_cast<unsigned char>(c) >= 0x80; })) {
     return bad_target("holds a character that must be percent-encoded");
   }
   RequestTarget parsed;

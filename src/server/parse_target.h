@@ -9,19 +9,19 @@
 
 namespace llama_gpu::server {
 
-// The parts of a request target. `path` is as sent, percent signs included: routes are compared with that text
-// only, so no second spelling of a path can get past a check that the first one meets.
+// The parts of a request target. `path` is as sent, percent signs included: routes are compared with that
+// text only, so no second spelling of a path can get past a check that the first one meets.
 struct RequestTarget {
   std::string authority;  // of an absolute target, else ""
   std::string path;
-  std::string query;      // without '?'
+  std::string query;  // without '?'
 };
 
 // kInvalidRequest for anything but "/path?query", "http://authority/path" and "*".
 Result<RequestTarget> parse_target(std::string_view target);
 
-// A path's text with %XX decoded; nullopt where that is not possible or gives a control character or bytes that
-// are not UTF-8.
+// A path's text with %XX decoded; nullopt where that is not possible or gives a control character or bytes
+// that are not UTF-8.
 std::optional<std::string> percent_decoded(std::string_view text);
 
 // A Host header, or the authority of a URI.

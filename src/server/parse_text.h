@@ -10,7 +10,8 @@
 
 namespace llama_gpu::server {
 
-// Bodies of POST /tokenize, /detokenize and /apply-template: llama-server's fields, and `model` ("" where absent).
+// Bodies of POST /tokenize, /detokenize and /apply-template: llama-server's fields, and `model` ("" where
+// absent).
 struct TokenizeCall {
   std::string model;
   engine::TextPrompt prompt;

@@ -23,7 +23,11 @@ std::string render_usage(const Usage& usage) {
   json.key("prompt_tokens").integer(usage.prompt_tokens);
   json.key("completion_tokens").integer(usage.completion_tokens);
   json.key("total_tokens").integer(usage.prompt_tokens + usage.completion_tokens);
-  json.key("prompt_tokens_details").begin_object().key("cached_tokens").integer(usage.cached_tokens).end_object();
+  json.key("prompt_tokens_details")
+      .begin_object()
+      .key("cached_tokens")
+      .integer(usage.cached_tokens)
+      .end_object();
   json.end_object();
   return out;
 }

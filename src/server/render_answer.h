@@ -28,17 +28,19 @@ struct AnswerHead {
 struct AnswerForm {
   bool is_stream = false;
   bool include_usage = false;
-  int32_t num_choices = 1;             // over all prompts
+  int32_t num_choices = 1;  // over all prompts
   bool has_logprobs = false;
-  std::vector<std::string> echoed;     // completions with echo: the prompt's text of each choice; else empty
+  std::vector<std::string> echoed;  // completions with echo: the prompt's text of each choice; else empty
 };
 
-// Makes an answer's bytes of what the engine says. Pure; one thread. A stream's bytes are whole server-sent events.
+// Makes an answer's bytes of what the engine says. Pure; one thread. A stream's bytes are whole server-sent
+// events.
 class AnswerRenderer {
  public:
   virtual ~AnswerRenderer() = default;
 
-  // News of a choice, numbered over all prompts: a stream appends events to `out`, a document waits for finish().
+  // News of a choice, numbered over all prompts: a stream appends events to `out`, a document waits for
+  // finish().
   virtual void add(int32_t choice, const engine::SequenceUpdate& update, std::string& out) = 0;
   // The rest: usage and [DONE], or the document.
   virtual void finish(const Usage& usage, std::string& out) = 0;

@@ -8,7 +8,8 @@
 namespace llama_gpu::server {
 namespace {
 
-// Chunks, each one event. Everything before and behind the changing part is made once: this is the token path.
+// Chunks, each one event. Everything before and behind the changing part is made once: this is the token
+// path.
 class ChatStream : public AnswerRenderer {
  public:
   ChatStream(const AnswerHead& head, AnswerForm form)

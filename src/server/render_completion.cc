@@ -18,7 +18,8 @@ struct Choice {
   void add(const engine::SequenceUpdate& update, const std::string* echoed) {
     if (!std::exchange(has_begun, true) && echoed != nullptr) text += *echoed;
     text += update.text;
-    for (size_t i = 0; i < update.prompt_logprobs.size(); ++i) logprobs.append(update.prompt_logprobs[i], i > 0);
+    for (size_t i = 0; i < update.prompt_logprobs.size(); ++i)
+      logprobs.append(update.prompt_logprobs[i], i > 0);
     for (const auto& token : update.logprobs) logprobs.append(token);
     if (update.finish) finish = update.finish;
   }

@@ -61,8 +61,8 @@ std::string http_date(int64_t unix_seconds) {
   std::string date(kDays[static_cast<size_t>(parts.tm_wday)]);
   date += ", " + two(parts.tm_mday) + " ";
   date += kMonths[static_cast<size_t>(parts.tm_mon)];
-  date += " " + std::to_string(parts.tm_year + 1900) + " " + two(parts.tm_hour) + ":" + two(parts.tm_min) + ":" +
-          two(parts.tm_sec) + " GMT";
+  date += " " + std::to_string(parts.tm_year + 1900) + " " + two(parts.tm_hour) + ":" + two(parts.tm_min) +
+          ":" + two(parts.tm_sec) + " GMT";
   return date;
 }
 

@@ -21,8 +21,8 @@ struct ResponseFrame {
   const Headers* common = nullptr;
 };
 
-// Appends the status line, all header fields and the body, which is the first chunk of a chunked one. Values from
-// handlers are cut at line ends, so that no text can start a field of its own.
+// Appends the status line, all header fields and the body, which is the first chunk of a chunked one. Values
+// from handlers are cut at line ends, so that no text can start a field of its own.
 void append_response(std::string& out, const HttpResponse& response, const ResponseFrame& frame);
 
 // Appends `bytes` as one chunk; nothing for none, which would end the body.

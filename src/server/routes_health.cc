@@ -54,7 +54,9 @@ void get_health(const Exchange& exchange) {
   exchange.writer->send(status_response(status, std::move(body)));
 }
 
-void get_liveness(const Exchange& exchange) { exchange.writer->send(status_response("ok", status_body("ok"))); }
+void get_liveness(const Exchange& exchange) {
+  exchange.writer->send(status_response("ok", status_body("ok")));
+}
 
 void get_readiness(const Exchange& exchange) {
   const std::string_view status = readiness(exchange.server);

@@ -13,7 +13,8 @@
 namespace llama_gpu::server::handlers {
 namespace {
 
-// An answer that waits for one call of the host. It cannot be called back, so a client that leaves is only forgotten.
+// An answer that waits for one call of the host. It cannot be called back, so a client that leaves is only
+// forgotten.
 class PendingAnswer : public ExchangeListener {
  public:
   PendingAnswer(std::shared_ptr<ResponseWriter> writer, const std::vector<std::string>& ignored_fields)
@@ -36,7 +37,8 @@ class PendingAnswer : public ExchangeListener {
 
 // A callback for the host that writes its result with `render` and answers on the connection's thread.
 template <typename T>
-std::function<void(Result<T>)> answer_with(const Exchange& exchange, const std::vector<std::string>& ignored_fields,
+std::function<void(Result<T>)> answer_with(const Exchange& exchange,
+                                           const std::vector<std::string>& ignored_fields,
                                            std::string (*render)(const T&)) {
   auto pending = std::make_shared<PendingAnswer>(exchange.writer, ignored_fields);
   exchange.writer->listen(pending);
@@ -74,8 +76,9 @@ void tokenize(const Exchange& exchange) {
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
   const auto model = find_model(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
-  exchange.server.host.tokenize(model->id, std::move(call->prompt),
-                                answer_with<std::vector<TokenId>>(exchange, call->ignored_fields, render_tokens));
+  exchange.server.host.tokenize(
+      model->id, std::move(call->prompt),
+      answer_with<std::vector<TokenId>>(exchange, call->ignored_fields, render_tokens));
 }
 
 void detokenize(const Exchange& exchange) {
@@ -92,8 +95,9 @@ void apply_template(const Exchange& exchange) {
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
   const auto model = find_model(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
-  exchange.server.host.apply_template(model->id, std::move(call->prompt),
-                                      answer_with<std::string>(exchange, call->ignored_fields, render_prompt));
+  exchange.server.host.apply_template(
+      model->id, std::move(call->prompt),
+      answer_with<std::string>(exchange, call->ignored_fields, render_prompt));
 }
 
 }  // namespace llama_gpu::server::handlers

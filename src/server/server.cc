@@ -21,7 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kAbortGrace{2'000};  // for an error event to reach its client
+constexpr milliseconds kAbortGrace{2'000};   // for an error event to reach its client
 constexpr milliseconds kCloseGrace{10'000};  // for handlers that still run; far beyond what any takes
 
 }  // namespace
@@ -53,7 +53,8 @@ class Server::Impl {
     listener_.wait_for_answers(longest);
     listener_.stop_accepting();
     listener_.abort_all(Error{ErrorCode::kShuttingDown, "the server is being stopped"});
-    if (!listener_.wait_for_sessions(longest.count() > 0 ? kAbortGrace : milliseconds(100))) listener_.close_all();
+    if (!listener_.wait_for_sessions(longest.count() > 0 ? kAbortGrace : milliseconds(100)))
+      listener_.close_all();
     if (!listener_.wait_for_sessions(kCloseGrace)) log_error("connections are left open at the end");
     work_.reset();
     io_.stop();
@@ -75,7 +76,8 @@ class Server::Impl {
   ServerOptions options_;
   ServerContext context_;
   boost::asio::io_context io_;
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_ = boost::asio::make_work_guard(io_);
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_ =
+      boost::asio::make_work_guard(io_);
   HttpListener listener_;
   std::mutex drain_mutex_;
   std::vector<std::thread> threads_;
@@ -87,7 +89,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts
   std::signal(SIGPIPE, SIG_IGN);
   auto impl = std::make_unique<Impl>(std::move(options), parts);
   TRY_STATUS(impl->start());
-  parts.metrics.on_collect([host = &parts.host](telemetry::Registry& metrics) { collect_metrics(*host, metrics); });
+  parts.metrics.on_collect(
+      [host = &parts.host](telemetry::Registry& metrics) { collect_metrics(*host, metrics); });
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

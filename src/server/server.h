@@ -34,8 +34,8 @@ class Server {
   // What it listens on: also where the options left the choice to the system.
   uint16_t port() const;
 
-  // Is not ready from now on and begins no new answers; running ones may go on for `longest`, then they end with
-  // kShuttingDown. Blocks until every connection is closed. The first call counts.
+  // Is not ready from now on and begins no new answers; running ones may go on for `longest`, then they end
+  // with kShuttingDown. Blocks until every connection is closed. The first call counts.
   void drain(std::chrono::milliseconds longest);
 
  private:

@@ -39,7 +39,8 @@ void report(const std::string& model, const ModelTotals& totals, telemetry::Regi
   metrics.set(Gauge::kKvBlocksUsed, static_cast<double>(totals.stats.kv_blocks_used), {model});
   metrics.set(Gauge::kKvBlocks, static_cast<double>(totals.stats.kv_blocks_total), {model});
   metrics.set(Gauge::kWorkerMemoryBytes, static_cast<double>(totals.memory_bytes), {model});
-  metrics.follow(telemetry::Counter::kPreemptionsTotal, static_cast<double>(totals.stats.preemptions), {model});
+  metrics.follow(telemetry::Counter::kPreemptionsTotal, static_cast<double>(totals.stats.preemptions),
+                 {model});
   metrics.follow(telemetry::Counter::kWorkerRestartsTotal, static_cast<double>(totals.restarts), {model});
   for (int state = 0; state <= static_cast<int>(WorkerState::kStopped); ++state) {
     const auto name = static_cast<WorkerState>(state);

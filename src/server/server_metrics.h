@@ -6,7 +6,8 @@
 
 namespace llama_gpu::server {
 
-// Sets the metrics that are read rather than counted: workers, their queues, KV pools and memory, and this process.
+// Sets the metrics that are read rather than counted: workers, their queues, KV pools and memory, and this
+// process.
 void collect_metrics(const supervisor::ModelHost& host, telemetry::Registry& metrics);
 
 }  // namespace llama_gpu::server

@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 6> kTricks = {"//", "..", "%", "\\", ";",
 
 constexpr std::string_view kIndex = "/index.html";
 constexpr std::string_view kNoDashboard =
-    "LLaMA GPU is running. This build has no dashboard; the API is under /v1, its description at /openapi.json.\n";
+    "LLaMA GPU is running. This build has no dashboard; the API is under /v1, its description at "
+    "/openapi.json.\n";
 
 // Styles may stand in elements: the component library sets them from scripts.
 constexpr std::string_view kContentSecurityPolicy =
@@ -50,7 +51,8 @@ void add_page_headers(HttpResponse& response) {
 HttpResponse asset_response(const Asset& asset, const HttpRequest& request) {
   HttpResponse response;
   response.headers.add("ETag", std::string(asset.etag));
-  response.headers.add("Cache-Control", asset.is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers.add("Cache-Control",
+                       asset.is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
   add_page_headers(response);
   if (!asset.etag.empty() && request.headers.find("If-None-Match") == asset.etag) {
     response.status = 304;
@@ -63,15 +65,17 @@ HttpResponse asset_response(const Asset& asset, const HttpRequest& request) {
 
 }  // namespace
 
-std::optional<HttpResponse> static_page(const Assets& assets, std::string_view path, const HttpRequest& request) {
-  const bool has_tricks =
-      std::ranges::any_of(kTricks, [&](std::string_view trick) { return path.find(trick) != std::string_view::npos; });
+std::optional<HttpResponse> static_page(const Assets& assets, std::string_view path,
+                                        const HttpRequest& request) {
+  const bool has_tricks = std::ranges::any_of(
+      kTricks, [&](std::string_view trick) { return path.find(trick) != std::string_view::npos; });
   if (has_tricks || !path.starts_with('/') || is_api_path(path)) return std::nullopt;
   if (const Asset* asset = find_asset(assets, path)) return asset_response(*asset, request);
   if (!is_deep_link(path)) return std::nullopt;
   if (const Asset* index = find_asset(assets, kIndex)) return asset_response(*index, request);
   if (path != "/") return std::nullopt;
-  HttpResponse response{.status = 200, .content_type = "text/plain; charset=utf-8", .body = std::string(kNoDashboard)};
+  HttpResponse response{
+      .status = 200, .content_type = "text/plain; charset=utf-8", .body = std::string(kNoDashboard)};
   add_page_headers(response);
   return response;
 }

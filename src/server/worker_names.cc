@@ -7,7 +7,7 @@
 namespace llama_gpu::server {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStates = {"starting", "loading", "ready", "draining",
+constexpr std::array<std::string_view, 7> kStates = {"starting", "loading", "ready",  "draining",
                                                      "backoff",  "failed",  "stopped"};
 constexpr std::array<std::string_view, 5> kExits = {"load_failed", "crashed", "oom", "hung", "stopped"};
 
@@ -16,7 +16,9 @@ static_assert(static_cast<size_t>(supervisor::ExitKind::kStopped) + 1 == kExits.
 
 }  // namespace
 
-std::string_view worker_state_name(supervisor::WorkerState state) { return kStates[static_cast<size_t>(state)]; }
+std::string_view worker_state_name(supervisor::WorkerState state) {
+  return kStates[static_cast<size_t>(state)];
+}
 
 std::string_view exit_kind_name(supervisor::ExitKind kind) { return kExits[static_cast<size_t>(kind)]; }
 
