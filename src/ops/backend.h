@@ -42,6 +42,7 @@ class BackendRegistry {
  public:
   using Factory = std::function<Result<std::unique_ptr<Backend>>(const BackendOptions&)>;
 
+  // Makes a backend known. REQUIRES: no other has the name.
   void add(std::string name, Factory factory);
   // kInvalidValue naming the known backends when there is none of that name.
   Result<std::unique_ptr<Backend>> open(std::string_view name, const BackendOptions& options) const;

@@ -57,6 +57,7 @@ struct RopeAnglesArgs {
   MatrixView<float> angles;                      // [rows, rotary_dim]
 };
 
+// Which two numbers of a head turn together.
 enum class RopePairing : uint8_t {
   kAdjacent,  // (x[2i], x[2i+1]): llama files in GGUF
   kHalves,    // (x[i], x[i + rotary_dim/2]): GPT-NeoX order, Qwen

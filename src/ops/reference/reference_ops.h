@@ -10,6 +10,7 @@ namespace llama_gpu::reference {
 // The bytes of the file, dequantised a row at a time where they are used.
 class ReferenceWeight : public Weight {
  public:
+  // A copy of the tensor.
   explicit ReferenceWeight(const HostTensor& tensor)
       : dtype_(tensor.dtype),
         rows_(tensor.rows),

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kernels of one row at a time. What a lane adds up depends on the column only, never on the rows around.
+#pragma once
+
+#include "backends/cpu/kernels/kernel_table.h"
+
+namespace llama_gpu::cpu {
+
+// Calls body(column, lanes) for each vector of a row; lanes is below 16 in the last one only.
+template <class Body>
+[[gnu::always_inline]] inline void for_vectors(int64_t cols, const Body& body) {
+  for (int64_t c = 0; c < cols; c += 16) body(c, cols - c < 16 ? cols - c : 16);
+}
+
+// exp(x), relative error below 4 * 2^-24 for x in [-87.3, 88.3]; beyond, the value at the nearer end. Not a
+// number stays so.
+//
+// x = n ln 2 + f with |f| <= ln 2 / 2; exp f by its Taylor series to f^7, whose rest is below 6e-9; 2^n by
+// the exponent bits. ln 2 is split so that n * high is exact.
+template <class Isa>
+[[gnu::always_inline]] inline typename Isa::F exp(typename Isa::F x) {
+  using F = typename Isa::F;
+  constexpr float kLog2High = 0.693359375f, kLog2Low = -2.12194440e-4f;
+  // The constant comes first: min and max return the second operand where x is not a number.
+  const F clamped = Isa::max(Isa::set1(-87.3f), Isa::min(Isa::set1(88.3f), x));
+  const typename Isa::I n = Isa::to_int(Isa::mul(clamped, Isa::set1(1.44269504f)));
+  const F turns = Isa::to_float(n);
+  F f = Isa::fma(turns, Isa::set1(-kLog2High), clamped);
+  f = Isa::fma(turns, Isa::set1(-kLog2Low), f);
+  F series = Isa::set1(1.0f / 5040);
+  for (const float term : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) {
+    series = Isa::fma(series, f, Isa::set1(term));
+  }
+  // n is -126 at least, so that the exponent stays above zero.
+  const auto exponent = Isa::template shift_left<23>(Isa::add(n, Isa::set1_int(127)));
+  return Isa::mul(series, Isa::float_of_bits(exponent));
+}
+
+// x = scale * q in blocks of 32, scale = largest magnitude / 127. A value that is not finite makes its whole
+// block so, and with it every output: nothing bad is hidden.
+template <class Isa>
+void quantize_row(const float* x, int64_t cols, ActivationBlock* blocks) {
+  for (int64_t b = 0; b < cols / kBlockCols; ++b, x += kBlockCols) {
+    const auto low = Isa::load(x), high = Isa::load(x + 16);
+    // As integers, magnitudes keep their order, and not-a-number is the largest.
+    const auto magnitude_bits = Isa::set1_int(0x7fffffff);
+    const int32_t largest_bits = Isa::largest(Isa::max(Isa::bit_and(Isa::bits_of(low), magnitude_bits),
+                                                       Isa::bit_and(Isa::bits_of(high), magnitude_bits)));
+    const float largest = __builtin_bit_cast(float, largest_bits);
+    const auto inverse = Isa::set1(largest == 0 ? 0.0f : 127.0f / largest);
+    const auto q_low = Isa::to_int(Isa::mul(low, inverse)), q_high = Isa::to_int(Isa::mul(high, inverse));
+    ActivationBlock& block = blocks[b];
+    Isa::store_bytes(block.q, q_low);
+    Isa::store_bytes(block.q + 16, q_high);
+    block.scale = largest / 127.0f;
+    block.sums[0] = Isa::sum(q_low);
+    block.sums[1] = Isa::sum(q_high);
+    block.scaled_sum = block.scale * static_cast<float>(block.sums[0] + block.sums[1]);
+  }
+}
+
+// Sum of a[i] * b[i]: lane i % 16 adds its products in order.
+template <class Isa>
+float dot(const float* a, const float* b, int64_t size) {
+  auto sums = Isa::zero();
+  for_vectors(size, [&](int64_t c, int64_t lanes) {
+    sums = lanes == 16 ? Isa::fma(Isa::load(a + c), Isa::load(b + c), sums)
+                       : Isa::fma(Isa::load_first(a + c, lanes), Isa::load_first(b + c, lanes), sums);
+  });
+  return Isa::sum(sums);
+}
+
+// See KernelTable.
+template <class Isa>
+void rms_norm_row(const float* x, const float* weight, int64_t cols, float eps, float* y) {
+  const float mean = dot<Isa>(x, x, cols) / static_cast<float>(cols);
+  const auto scale = Isa::set1(1.0f / __builtin_sqrtf(mean + eps));
+  for_vectors(cols, [&](int64_t c, int64_t lanes) {
+    const auto normed = Isa::mul(Isa::load_first(x + c, lanes), scale);
+    Isa::store_first(y + c, Isa::mul(normed, Isa::load_first(weight + c, lanes)), lanes);
+  });
+}
+
+// Pairs (x[2 i], x[2 i + 1]).
+template <class Isa>
+void rope_row_adjacent(const RopeRow& row) {
+  for (int64_t head = 0; head < row.heads; ++head) {
+    float* x = row.x + head * row.head_dim;
+    for_vectors(row.rotary_dim, [&](int64_t c, int64_t lanes) {
+      const auto angles = Isa::load_first(row.angles + c, lanes);
+      Isa::store_first(x + c, Isa::rotate_pairs(Isa::load_first(x + c, lanes), angles), lanes);
+    });
+  }
+}
+
+// Pairs (x[i], x[i + rotary_dim / 2]).
+template <class Isa>
+void rope_row_halves(const RopeRow& row) {
+  const int64_t pairs = row.rotary_dim / 2;
+  for (int64_t i = 0; i < pairs; i += 16) {
+    const int64_t lanes = pairs - i < 16 ? pairs - i : 16;
+    float angles[32] = {};
+    __builtin_memcpy(angles, row.angles + 2 * i, static_cast<size_t>(2 * lanes) * sizeof(float));
+    typename Isa::F cos, sin;
+    Isa::load_pairs(angles, cos, sin);
+    for (int64_t head = 0; head < row.heads; ++head) {
+      float* first = row.x + head * row.head_dim + i;
+      float* second = first + pairs;
+      const auto a = Isa::load_first(first, lanes), b = Isa::load_first(second, lanes);
+      Isa::store_first(first, Isa::sub(Isa::mul(a, cos), Isa::mul(b, sin)), lanes);
+      Isa::store_first(second, Isa::add(Isa::mul(a, sin), Isa::mul(b, cos)), lanes);
+    }
+  }
+}
+
+// y = silu(gate) * up; y may alias either.
+template <class Isa>
+void swiglu_row(const float* gate, const float* up, int64_t cols, float* y) {
+  const auto one = Isa::set1(1.0f);
+  for_vectors(cols, [&](int64_t c, int64_t lanes) {
+    const auto x = Isa::load_first(gate + c, lanes);
+    const auto denominator = Isa::add(one, exp<Isa>(Isa::sub(Isa::zero(), x)));
+    const auto activated = Isa::div(x, denominator);
+    Isa::store_first(y + c, Isa::mul(activated, Isa::load_first(up + c, lanes)), lanes);
+  });
+}
+
+// Stores the key across the vectors of its head's dimensions, the value along them.
+template <class Isa>
+void kv_write(const KvEntry& entry) {
+  const KvLayout& layout = entry.layout;
+  const int64_t lane = entry.token % kKvTokens;
+  for (int64_t head = 0; head < layout.kv_heads; ++head) {
+    const float* k = entry.k + head * layout.head_dim;
+    const float* v = entry.v + head * layout.head_dim;
+    uint16_t* keys = entry.block + layout.keys(head, entry.token) + lane;
+    uint16_t* values = entry.block + layout.values(head, entry.token) + lane * layout.padded_dim;
+    for_vectors(layout.head_dim, [&](int64_t d, int64_t lanes) {
+      uint16_t halves[16];
+      Isa::store_f16(halves, Isa::load_first(k + d, lanes));
+      for (int64_t i = 0; i < lanes; ++i) keys[(d + i) * kKvTokens] = halves[i];
+      Isa::store_f16(values + d, Isa::load_first(v + d, lanes));
+    });
+  }
+}
+
+}  // namespace llama_gpu::cpu
