@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -54,6 +55,8 @@ class Device {
   virtual std::string name() const = 0;
   virtual bool is_host_memory() const = 0;
 
+  // Bytes that can still be allocated, where the device knows.
+  virtual std::optional<uint64_t> free_bytes() const { return std::nullopt; }
   // Zeroed memory; kOutOfMemory with needed and free bytes when there is not enough. The device outlives it.
   virtual Result<Buffer> allocate(size_t size_bytes) = 0;
   virtual std::unique_ptr<Stream> create_stream() = 0;

@@ -76,6 +76,8 @@ std::optional<uint64_t> free_memory_bytes() {
   return available;
 }
 
+std::optional<uint64_t> HostDevice::free_bytes() const { return free_memory_bytes(); }
+
 Result<Buffer> HostDevice::allocate(size_t size_bytes) {
   if (size_bytes == 0) return Buffer(this, nullptr, 0);
   // The system promises more than it has and ends the process later, so the figure is checked first.

@@ -17,6 +17,7 @@ class HostDevice : public Device {
 
   std::string name() const override { return "host"; }
   bool is_host_memory() const override { return true; }
+  std::optional<uint64_t> free_bytes() const override;
   Result<Buffer> allocate(size_t size_bytes) override;
   std::unique_ptr<Stream> create_stream() override;
   Status copy_to_device(std::span<const std::byte> host, std::byte* device) override;

@@ -17,15 +17,15 @@ namespace llama_gpu::engine {
 
 // How the next token is chosen from logits. Defaults are OpenAI's.
 struct SamplingParams {
-  float temperature = 1.0F;          // 0: the most likely token, ties to the lowest id
-  int32_t top_k = 0;                 // 0: all
+  float temperature = 1.0F;  // 0: the most likely token, ties to the lowest id
+  int32_t top_k = 0;         // 0: all
   float top_p = 1.0F;
   float min_p = 0.0F;
-  float repetition_penalty = 1.0F;   // over prompt and answer; 1: none
-  float presence_penalty = 0.0F;     // over the answer
+  float repetition_penalty = 1.0F;  // over prompt and answer; 1: none
+  float presence_penalty = 0.0F;    // over the answer
   float frequency_penalty = 0.0F;
-  std::optional<uint64_t> seed;      // none: drawn by the engine
-  std::vector<std::pair<TokenId, float>> logit_bias;
+  std::optional<uint64_t> seed = {};  // none: drawn by the engine
+  std::vector<std::pair<TokenId, float>> logit_bias = {};
 };
 
 // A prompt as a client gave it: plain text, a conversation for the model's template, or token ids.
@@ -46,16 +46,16 @@ using RequestId = uint64_t;
 // One request for text. Values are checked by Engine::submit.
 struct GenerationRequest {
   RequestId id = 0;
-  std::string trace_id;                   // x-request-id, for the log
-  std::string tenant_salt;                // separates prefix caches of tenants
+  std::string trace_id;     // x-request-id, for the log
+  std::string tenant_salt;  // separates prefix caches of tenants
   Prompt prompt;
   SamplingParams sampling;
-  std::optional<int64_t> max_tokens;      // none: until the model ends or the context is full
+  std::optional<int64_t> max_tokens;  // none: until the model ends or the context is full
   int32_t num_choices = 1;
   std::vector<std::string> stop;
   bool ignore_eos = false;
-  std::optional<int32_t> top_logprobs;    // none: no logprobs; 0: of the chosen token; up to 20
-  bool prompt_logprobs = false;           // echo with logprobs: also score the prompt
+  std::optional<int32_t> top_logprobs;  // none: no logprobs; 0: of the chosen token; up to 20
+  bool prompt_logprobs = false;         // echo with logprobs: also score the prompt
 };
 
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
@@ -63,10 +63,10 @@ enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
 // A token with its log-probability under the raw model (before temperature, bias and penalties).
 struct TokenLogprob {
   TokenId token = 0;
-  std::string bytes;
+  std::string bytes = {};
   float logprob = 0;
-  std::vector<std::pair<TokenId, float>> top;       // most likely first
-  std::vector<std::string> top_bytes;               // beside `top`
+  std::vector<std::pair<TokenId, float>> top = {};  // most likely first
+  std::vector<std::string> top_bytes = {};          // beside `top`
 };
 
 // What is known once a request was accepted.
@@ -79,12 +79,13 @@ struct SubmitReceipt {
 struct SequenceUpdate {
   RequestId id = 0;
   int32_t choice = 0;
-  std::string text;                       // valid UTF-8, never part of a stop string
-  std::vector<TokenId> tokens;            // sampled since the last update, those held back included
-  std::vector<TokenLogprob> logprobs;     // beside `tokens`, where asked for
-  std::vector<TokenLogprob> prompt_logprobs;  // once, in the first update: entry i scores prompt token i (0 has none)
-  std::optional<FinishReason> finish;     // set in the last update of the choice
-  std::optional<Error> error;             // with FinishReason::kError
+  std::string text;                    // valid UTF-8, never part of a stop string
+  std::vector<TokenId> tokens;         // sampled since the last update, those held back included
+  std::vector<TokenLogprob> logprobs;  // beside `tokens`, where asked for
+  std::vector<TokenLogprob>
+      prompt_logprobs;  // once, in the first update: entry i scores prompt token i (0 has none)
+  std::optional<FinishReason> finish;  // set in the last update of the choice
+  std::optional<Error> error;          // with FinishReason::kError
   int32_t num_cached_prompt_tokens = 0;
 };
 

@@ -224,6 +224,8 @@ std::vector<BadFile> bad_places() {
        kInvalid, "tensor 'a'"},
       {"DataOneByteShort", of(96, 127), kTruncated, "tensor 'b': its 32 bytes start at byte"},
       {"NoData", of(96, 0), kTruncated, "tensor 'a': its 72 bytes start at byte"},
+      {"EmptyTensorPastTheEnd", GgufParts{.declarations = {gguf_declaration("t", {0}, 0, 0)}}.bytes(),
+       kTruncated, "its 0 bytes start at byte"},
       {"NameTwice", GgufParts{.declarations = {twice, twice}, .data = std::string(64, '\0')}.bytes(),
        kInvalid, "tensor 't' stands twice"},
   };

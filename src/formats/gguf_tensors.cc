@@ -139,11 +139,11 @@ class Placement {
 
  private:
   Status check_in_file(const TensorInfo& info) const {
-    const uint64_t data_bytes = bounds_.file_bytes > data_start_ ? bounds_.file_bytes - data_start_ : 0;
-    if (next_offset_ <= data_bytes && info.size_bytes <= data_bytes - next_offset_) return {};
+    const uint64_t start = data_start_ + next_offset_;
+    if (start <= bounds_.file_bytes && info.size_bytes <= bounds_.file_bytes - start) return {};
     return cut_short(info.declared_at_byte,
                      fmt::format("its {} bytes start at byte {}, the file ends at byte {}", info.size_bytes,
-                                 data_start_ + next_offset_, bounds_.file_bytes));
+                                 start, bounds_.file_bytes));
   }
 
   uint64_t data_start_;

@@ -30,9 +30,11 @@ class Metadata {
   // REQUIRES: `key` is not there yet (readers refuse duplicates first).
   void insert(std::string key, MetadataValue value);
 
+  // nullptr where there is none.
   const MetadataValue* find(std::string_view key) const;
   const std::map<std::string, MetadataValue, std::less<>>& all() const { return values_; }
 
+  // Any bytes.
   Result<std::string> string(std::string_view key) const;
   // An integer of either sign in [min, max].
   Result<int64_t> integer(std::string_view key, int64_t min, int64_t max) const;

@@ -32,8 +32,8 @@ class Headers {
 struct HttpRequest {
   Method method = Method::kGet;
   std::string method_name;
-  std::string target;       // as sent: path and query, or an absolute URI
-  int minor_version = 1;    // of HTTP/1
+  std::string target;     // as sent: path and query, or an absolute URI
+  int minor_version = 1;  // of HTTP/1
   Headers headers;
   std::optional<uint64_t> content_length;
   bool is_chunked = false;

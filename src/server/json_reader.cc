@@ -11,8 +11,8 @@
 namespace llama_gpu::server {
 namespace {
 
-// Builds the document from the parser's events. nlohmann's own builder has no bounds, and recursion over a document
-// of unbounded depth (also in its destructor) would overflow the stack.
+// Builds the document from the parser's events. nlohmann's own builder has no bounds, and recursion over a
+// document of unbounded depth (also in its destructor) would overflow the stack.
 class BoundedBuilder : public nlohmann::json_sax<Json> {
  public:
   bool null() override { return add(nullptr); }
@@ -33,12 +33,14 @@ class BoundedBuilder : public nlohmann::json_sax<Json> {
     if (std::cmp_greater_equal(level.keys.size(), limits::kJsonKeys.max)) {
       return refuse("an object has more than " + std::to_string(limits::kJsonKeys.max) + " keys");
     }
-    if (!level.keys.insert(name).second) return refuse("the key '" + shortened(name) + "' stands twice in one object");
+    if (!level.keys.insert(name).second)
+      return refuse("the key '" + shortened(name) + "' stands twice in one object");
     level.key = std::move(name);
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& failure) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& failure) override {
     // 406: a number beyond double; anything else is the grammar or the encoding.
     return refuse(failure.id == 406 ? "a number is out of range" : "it is not valid JSON in UTF-8", position);
   }
@@ -74,7 +76,8 @@ class BoundedBuilder : public nlohmann::json_sax<Json> {
       return &root_;
     }
     Level& level = levels_.back();
-    if (auto* array = level.container->get_ptr<Json::array_t*>()) return &array->emplace_back(std::move(value));
+    if (auto* array = level.container->get_ptr<Json::array_t*>())
+      return &array->emplace_back(std::move(value));
     // The base's emplace_back: ordered_map's own insertion looks through all keys.
     auto& object = level.container->get_ref<Json::object_t&>();
     return &static_cast<Json::object_t::Container&>(object)

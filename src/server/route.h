@@ -34,12 +34,12 @@ using Handler = void (*)(const Exchange& exchange);
 // One declared endpoint: a row of kRoutes (server/routes.gen.h), made from api/openapi.yaml.
 struct Route {
   Method method;
-  std::string_view pattern;       // may end in {id}, which takes the rest of the path
+  std::string_view pattern;  // may end in {id}, which takes the rest of the path
   Access access;
   std::string_view operation_id;
   Handler handler;
-  int64_t max_body;               // bytes, or kMaxBodyFromSetting
-  int64_t timeout_ms;             // until the answer begins; 0: none
+  int64_t max_body;    // bytes, or kMaxBodyFromSetting
+  int64_t timeout_ms;  // until the answer begins; 0: none
 };
 
 }  // namespace llama_gpu::server

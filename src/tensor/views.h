@@ -25,6 +25,7 @@ struct MatrixView {
   // A view of mutable rows reads as a view of const ones.
   operator MatrixView<const T>() const { return {data, rows, cols, stride}; }
 
+  // Borrowed parts. REQUIRES: they are there.
   std::span<T> row(int64_t r) const { return {data + r * stride, static_cast<size_t>(cols)}; }
   MatrixView<T> first_rows(int64_t n) const { return {data, n, cols, stride}; }
 };

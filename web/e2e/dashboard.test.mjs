@@ -183,7 +183,7 @@ describe("everywhere", () => {
 
   it("keeps to the content security policy", async () => {
     const answer = await open("/");
-    assert.match(answer.headers()["content-security-policy"] ?? "", /default-src 'self'/);
+    assert.match(answer.headers()["content-security-policy"] ?? "", /frame-ancestors 'none'/);
     await page.waitForURL("**/chat");
   });
 });

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/api_error.h"
+
+#include <utility>
+
+#include "base/strings.h"
+#include "server/json_writer.h"
+
+namespace llama_gpu::server {
+namespace {
+
+constexpr std::string_view kRetryAfterSeconds =
+    "2";  // a worker is back, or a queue shorter, in about that time
+
+}  // namespace
+
+std::string error_body(const Error& error) {
+  const ErrorCodeInfo& info = error_code_info(error.code);
+  const std::string message = error.hint.empty() ? error.message : error.message + "; " + error.hint;
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("error").begin_object();
+  json.key("message").string(repair_utf8(message));
+  json.key("type").string(info.openai_type);
+  json.key("param");
+  error.param.empty() ? json.null() : json.string(repair_utf8(error.param));
+  json.key("code").string(info.name);
+  json.end_object().end_object();
+  return body;
+}
+
+HttpResponse error_response(const Error& error) {
+  const ErrorCodeInfo& info = error_code_info(error.code);
+  HttpResponse response = json_response(error_body(error));
+  response.status = info.http_status;
+  if (info.retry_later) {
+    response.headers.add("Retry-After", std::string(kRetryAfterSeconds));
+  } else if (info.http_status >= 500) {
+    response.headers.add("x-should-retry", "false");  // SDKs would try the same again
+  }
+  if (info.http_status == 401) response.headers.add("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+std::string error_events(const Error& error) { return "data: " + error_body(error) + "\n\ndata: [DONE]\n\n"; }
+
+HttpResponse json_response(std::string body) {
+  HttpResponse response{.status = 200, .content_type = "application/json", .body = std::move(body)};
+  response.headers.add("Cache-Control", "no-store");
+  return response;
+}
+
+}  // namespace llama_gpu::server

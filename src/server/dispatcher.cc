@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/dispatcher.h"
+
+#include <exception>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "server/api_error.h"
+#include "server/ids.h"
+#include "server/routes.gen.h"
+#include "server/server_context.h"
+#include "server/static_pages.h"
+
+namespace llama_gpu::server {
+namespace {
+
+constexpr std::string_view kArgument = "{id}";
+
+// What `pattern` binds in `path`: "" where it has no argument; nullopt where the path is another.
+std::optional<std::string> match(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with(kArgument)) return pattern == path ? std::optional<std::string>("") : std::nullopt;
+  const std::string_view prefix = pattern.substr(0, pattern.size() - kArgument.size());
+  if (!path.starts_with(prefix) || path.size() == prefix.size()) return std::nullopt;
+  return percent_decoded(path.substr(prefix.size()));
+}
+
+// The routes of a path: the one for the method, and which methods there are.
+struct Lookup {
+  const Route* route = nullptr;
+  std::string argument;
+  std::string allow;  // "" where no route has the path
+};
+
+Lookup look_up(Method method, std::string_view path) {
+  if (method == Method::kHead) method = Method::kGet;  // its answer without the body
+  Lookup found;
+  for (const Route& route : kRoutes) {
+    auto argument = match(route.pattern, path);
+    if (!argument) continue;
+    if (route.method == method) {
+      found.route = &route;
+      found.argument = std::move(*argument);
+    }
+    found.allow +=
+        std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD, " : ", ");
+  }
+  if (!found.allow.empty()) found.allow += "OPTIONS";
+  return found;
+}
+
+HttpResponse method_not_allowed(const HttpRequest& head, const std::string& allow) {
+  HttpResponse response = error_response(Error{
+      ErrorCode::kMethodNotAllowed,
+      "the method " + escape_line(head.method_name, 32) + " is not allowed here", "use one of " + allow});
+  response.headers.add("Allow", allow);
+  return response;
+}
+
+HttpResponse options_response(const HttpRequest& head, const std::string& allow) {
+  HttpResponse response{.status = 204};
+  response.headers.add("Allow", allow);
+  if (head.headers.find("Origin") && head.headers.find("Access-Control-Request-Method")) {
+    response.headers.add("Access-Control-Allow-Methods", allow);
+    response.headers.add("Access-Control-Allow-Headers", "authorization, content-type, x-request-id");
+    response.headers.add("Access-Control-Max-Age", "600");
+  }
+  return response;
+}
+
+HttpResponse answer_without_route(const ServerContext& server, const HttpRequest& head,
+                                  const RequestTarget& target, const std::string& allow) {
+  if (!allow.empty()) {
+    return head.method == Method::kOptions ? options_response(head, allow) : method_not_allowed(head, allow);
+  }
+  if (auto page = static_page(server.assets, target.path, head)) {
+    const bool is_read = head.method == Method::kGet || head.method == Method::kHead;
+    return is_read ? *std::move(page) : method_not_allowed(head, "GET, HEAD");
+  }
+  return error_response(Error{ErrorCode::kNotFound,
+                              "there is no route '" + escape_line(target.path, 200) + "'",
+                              "GET /openapi.json lists the routes"});
+}
+
+bool is_json_type(std::string_view value) {
+  return equals_ignoring_case(trim_spaces(split_once(value, ';').first), "application/json");
+}
+
+// Whether the route takes a body of this type and size.
+Status check_body(const HttpRequest& head, const Route& route, uint64_t max_body) {
+  const auto encoding = head.headers.find("Content-Encoding");
+  if (encoding && !equals_ignoring_case(*encoding, "identity")) {
+    return Error{ErrorCode::kUnsupportedMediaType,
+                 "the body is encoded as '" + escape_line(*encoding, 40) + "'",
+                 "send it without Content-Encoding"};
+  }
+  if (route.method == Method::kPost) {
+    const auto type = head.headers.find("Content-Type");
+    if (!type || head.headers.count("Content-Type") > 1 || !is_json_type(*type)) {
+      return Error{
+          ErrorCode::kUnsupportedMediaType,
+          "the Content-Type is " + (type ? "'" + escape_line(*type, 80) + "'" : std::string("missing")),
+          "send 'Content-Type: application/json'"};
+    }
+  }
+  if (head.content_length.value_or(0) > max_body || (head.is_chunked && max_body == 0)) {
+    return Error{ErrorCode::kRequestTooLarge, "the body is over " + std::to_string(max_body) + " bytes",
+                 max_body == 0 ? "send no body" : "send a shorter one, or raise server.max_body_bytes"};
+  }
+  return {};
+}
+
+// REQUIRES: the origin was let through. No credentials, so that no cookie of ours is ever sent along.
+void add_cors_headers(const HttpRequest& head, Headers& headers) {
+  const auto origin = head.headers.find("Origin");
+  if (!origin) return;
+  headers.add("Access-Control-Allow-Origin", std::string(*origin));
+  headers.add("Access-Control-Expose-Headers", "x-request-id, x-ignored-fields, retry-after");
+  headers.add("Vary", "Origin");
+}
+
+// Fills in the route, or returns why there is none.
+Status find_route(const ServerContext& server, const HttpRequest& head, Admission& admission) {
+  TRY(const RequestTarget target, parse_target(head.target));
+  TRY_STATUS(server.access.check_host(head, target));
+  TRY_STATUS(server.access.check_origin(head));
+  add_cors_headers(head, admission.common);
+  Lookup found = look_up(head.method, target.path);
+  if (found.route == nullptr) {
+    admission.answer = answer_without_route(server, head, target, found.allow);
+    return {};
+  }
+  TRY_STATUS(server.access.check_key(head, found.route->access));
+  const int64_t max_body =
+      found.route->max_body == kMaxBodyFromSetting ? server.options.max_body_bytes : found.route->max_body;
+  TRY_STATUS(check_body(head, *found.route, static_cast<uint64_t>(max_body)));
+  admission.route = found.route;
+  admission.argument = std::move(found.argument);
+  admission.max_body = static_cast<uint64_t>(max_body);
+  return {};
+}
+
+}  // namespace
+
+Admission admit(const ServerContext& server, const HttpRequest& head) {
+  Admission admission;
+  const auto id = head.headers.find("x-request-id");
+  admission.request_id = id && is_safe_request_id(*id) ? std::string(*id) : random_id("req_");
+  admission.common.add("x-request-id", admission.request_id);
+  admission.common.add("X-Content-Type-Options", "nosniff");
+  admission.common.add("Cross-Origin-Resource-Policy", "same-origin");
+  if (Status status = find_route(server, head, admission); !status.ok()) {
+    admission.answer = error_response(status.error());
+  }
+  return admission;
+}
+
+void dispatch(ServerContext& server, const Admission& admission, HttpRequest request,
+              std::shared_ptr<ResponseWriter> writer) {
+  const Exchange exchange{.server = server,
+                          .request = std::move(request),
+                          .path_argument = admission.argument,
+                          .request_id = admission.request_id,
+                          .writer = std::move(writer)};
+  try {
+    admission.route->handler(exchange);
+  } catch (const std::exception& failure) {
+    log_error("a handler failed", {{"operation", admission.route->operation_id},
+                                   {"request_id", admission.request_id},
+                                   {"what", failure.what()}});
+    exchange.writer->send(error_response(Error{ErrorCode::kInternal, "the server failed on this request",
+                                               "see the server's log at request " + admission.request_id}));
+  }
+}
+
+std::string_view method_name(Method method) {
+  switch (method) {
+    case Method::kGet:
+      return "GET";
+    case Method::kHead:
+      return "HEAD";
+    case Method::kPost:
+      return "POST";
+    case Method::kPut:
+      return "PUT";
+    case Method::kDelete:
+      return "DELETE";
+    case Method::kPatch:
+      return "PATCH";
+    case Method::kOptions:
+      return "OPTIONS";
+    case Method::kOther:
+      break;
+  }
+  return "OTHER";
+}
+
+}  // namespace llama_gpu::server

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/generation_exchange.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "server/api_error.h"
+#include "server/ids.h"
+#include "server/server_context.h"
+
+namespace llama_gpu::server {
+namespace {
+
+constexpr std::string_view kKeepAlive = ": keep-alive\n\n";
+constexpr size_t kMaxIgnoredFields = 32;
+constexpr size_t kMaxIgnoredName = 64;
+
+double seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+// Where the host's thread leaves news for the connection's thread. Thread-safe.
+class GenerationExchange::Mailbox {
+ public:
+  Mailbox(std::shared_ptr<ResponseWriter> writer, std::weak_ptr<GenerationExchange> reader)
+      : writer_(std::move(writer)), reader_(std::move(reader)) {}
+
+  void put(News news) {
+    {
+      const std::lock_guard lock(mutex_);
+      news_.push_back(std::move(news));
+      if (std::exchange(is_reader_called_, true)) return;
+    }
+    writer_->post([reader = reader_] {
+      if (const auto exchange = reader.lock()) exchange->read_mail();
+    });
+  }
+
+  std::vector<News> take_all() {
+    const std::lock_guard lock(mutex_);
+    is_reader_called_ = false;
+    return std::exchange(news_, {});
+  }
+
+ private:
+  std::shared_ptr<ResponseWriter> writer_;
+  std::weak_ptr<GenerationExchange> reader_;
+  std::mutex mutex_;
+  std::vector<News> news_;
+  bool is_reader_called_ = false;
+};
+
+// Hears of one prompt on the host's thread.
+class GenerationExchange::Observer : public supervisor::GenerationObserver {
+ public:
+  Observer(std::shared_ptr<Mailbox> mailbox, size_t prompt_idx)
+      : mailbox_(std::move(mailbox)), prompt_idx_(prompt_idx) {}
+
+  void on_accepted(const engine::SubmitReceipt& receipt) override { mailbox_->put({prompt_idx_, receipt}); }
+  void on_update(const engine::SequenceUpdate& update) override { mailbox_->put({prompt_idx_, update}); }
+  void on_failed(const Error& error) override { mailbox_->put({prompt_idx_, error}); }
+
+ private:
+  std::shared_ptr<Mailbox> mailbox_;
+  size_t prompt_idx_;
+};
+
+void GenerationExchange::start(const Exchange& exchange, GenerationCall call, const Api& api) {
+  if (exchange.server.is_draining) {
+    exchange.writer->send(error_response(Error{ErrorCode::kShuttingDown, "the server is being stopped"}));
+    return;
+  }
+  auto model = find_model(exchange.server.host, call.model);
+  if (!model.ok()) {
+    exchange.writer->send(error_response(model.error()));
+    return;
+  }
+  const auto self = std::make_shared<GenerationExchange>(exchange, std::move(call), api);
+  self->model_id_ = model->id;
+  exchange.writer->listen(self);
+  self->prepare();
+}
+
+GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall call, const Api& api)
+    : server_(exchange.server),
+      writer_(exchange.writer),
+      request_id_(exchange.request_id),
+      call_(std::move(call)),
+      api_(api),
+      received_(server_.clock.now()) {
+  const auto per_prompt = static_cast<size_t>(call_.requests.front().num_choices);
+  choices_.resize(call_.requests.size() * per_prompt);
+  num_open_choices_ = choices_.size();
+  form_ = {.is_stream = call_.is_stream,
+           .include_usage = call_.include_usage,
+           .num_choices = static_cast<int32_t>(choices_.size()),
+           .has_logprobs = call_.requests.front().top_logprobs.has_value(),
+           .echoed = {}};
+}
+
+// An echoed prompt of token ids needs its text before anything is answered.
+void GenerationExchange::prepare() {
+  if (call_.echo) {
+    form_.echoed.resize(choices_.size());
+    for (size_t i = 0; i < call_.requests.size(); ++i) echo_text_of(i);
+  }
+  if (num_echoes_awaited_ == 0) launch();
+}
+
+void GenerationExchange::echo_text_of(size_t prompt_idx) {
+  const size_t per_prompt = choices_.size() / call_.requests.size();
+  const auto first = form_.echoed.begin() + static_cast<std::ptrdiff_t>(prompt_idx * per_prompt);
+  const engine::Prompt& prompt = call_.requests[prompt_idx].prompt;
+  if (const auto* text = std::get_if<engine::TextPrompt>(&prompt)) {
+    std::fill_n(first, per_prompt, text->text);
+    return;
+  }
+  ++num_echoes_awaited_;
+  const auto on_text = [weak = weak_from_this(), writer = writer_, first,
+                        per_prompt](Result<std::string> text) {
+    writer->post([weak, first, per_prompt, text = std::move(text)] {
+      const auto self = weak.lock();
+      if (!self || self->has_ended_) return;
+      if (!text.ok()) return self->fail(text.error());
+      std::fill_n(first, per_prompt, *text);
+      if (--self->num_echoes_awaited_ == 0) self->launch();
+    });
+  };
+  server_.host.detokenize(model_id_, std::get<std::vector<TokenId>>(prompt), on_text);
+}
+
+void GenerationExchange::launch() {
+  AnswerHead head{.id = random_id(api_.id_prefix),
+                  .created_unix_seconds = server_.clock.unix_seconds(),
+                  .model = call_.model};
+  renderer_ = api_.make_renderer(std::move(head), std::move(form_));
+  mailbox_ = std::make_shared<Mailbox>(writer_, weak_from_this());
+  for (size_t i = 0; i < call_.requests.size(); ++i) {
+    engine::GenerationRequest& request = call_.requests[i];
+    request.id = server_.host.next_request_id();
+    request.trace_id = request_id_;
+    request_ids_.push_back(request.id);
+    server_.host.generate(model_id_, std::move(request), std::make_shared<Observer>(mailbox_, i));
+  }
+}
+
+void GenerationExchange::read_mail() {
+  const auto keep = shared_from_this();  // the end of the answer lets go of this
+  for (const News& news : mailbox_->take_all()) {
+    if (has_ended_) return;
+    take(news);
+  }
+  if (has_ended_) return;
+  if (!events_.empty()) {
+    begin_stream();
+    writer_->write(events_);
+    events_.clear();
+  }
+  if (num_open_choices_ == 0) finish();
+}
+
+void GenerationExchange::take(const News& news) {
+  if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what)) return take_receipt(*receipt);
+  if (const auto* error = std::get_if<Error>(&news.what)) return fail(*error);
+  take_update(news.prompt_idx, std::get<engine::SequenceUpdate>(news.what));
+}
+
+void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
+  const auto num_tokens = static_cast<int64_t>(receipt.prompt_tokens.size());
+  usage_.prompt_tokens += num_tokens;
+  server_.metrics.add(telemetry::Counter::kPromptTokensTotal, static_cast<double>(num_tokens), {model_id_});
+}
+
+void GenerationExchange::take_update(size_t prompt_idx, const engine::SequenceUpdate& update) {
+  const size_t per_prompt = choices_.size() / call_.requests.size();
+  if (update.choice < 0 || static_cast<size_t>(update.choice) >= per_prompt) {
+    return fail(Error{ErrorCode::kInternal, "the engine answered a choice that was not asked for"});
+  }
+  const size_t index = prompt_idx * per_prompt + static_cast<size_t>(update.choice);
+  Choice& choice = choices_[index];
+  if (choice.has_finished) return;
+  usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());
+  usage_.cached_tokens = std::max<int64_t>(usage_.cached_tokens, update.num_cached_prompt_tokens);
+  measure(choice, update.tokens.size());
+  if (update.error) return fail(*update.error);
+  if (update.finish == engine::FinishReason::kCancelled || update.finish == engine::FinishReason::kError) {
+    return fail(Error{ErrorCode::kInternal, "the answer was broken off by the server"});
+  }
+  renderer_->add(static_cast<int32_t>(index), update, events_);
+  if (update.finish) {
+    choice.has_finished = true;
+    --num_open_choices_;
+  }
+}
+
+void GenerationExchange::measure(Choice& choice, size_t num_tokens) {
+  if (num_tokens == 0) return;
+  const SteadyTime now = server_.clock.now();
+  telemetry::Registry& metrics = server_.metrics;
+  metrics.add(telemetry::Counter::kGenerationTokensTotal, static_cast<double>(num_tokens), {model_id_});
+  if (!choice.last_token) {
+    metrics.observe(telemetry::Histogram::kTimeToFirstTokenSeconds, seconds(now - received_), {model_id_});
+  } else {
+    metrics.observe(telemetry::Histogram::kInterTokenLatencySeconds,
+                    seconds(now - *choice.last_token) / static_cast<double>(num_tokens), {model_id_});
+  }
+  choice.last_token = now;
+}
+
+void GenerationExchange::begin_stream() {
+  if (std::exchange(has_begun_, true)) return;
+  HttpResponse head{.status = 200, .content_type = "text/event-stream; charset=utf-8"};
+  head.headers.add("Cache-Control", "no-store");
+  head.headers.add("X-Accel-Buffering", "no");  // a proxy that buffers would make a stream a document
+  const std::string ignored = ignored_fields_header(call_.ignored_fields);
+  if (!ignored.empty()) head.headers.add("x-ignored-fields", ignored);
+  writer_->begin_stream(std::move(head));
+}
+
+void GenerationExchange::finish() {
+  has_ended_ = true;
+  server_.metrics.observe(telemetry::Histogram::kRequestDurationSeconds,
+                          seconds(server_.clock.now() - received_), {model_id_});
+  renderer_->finish(usage_, events_);
+  if (call_.is_stream) {
+    begin_stream();
+    writer_->write(events_);
+    writer_->end_stream();
+    return;
+  }
+  HttpResponse response = json_response(std::move(events_));
+  const std::string ignored = ignored_fields_header(call_.ignored_fields);
+  if (!ignored.empty()) response.headers.add("x-ignored-fields", ignored);
+  writer_->send(std::move(response));
+}
+
+void GenerationExchange::fail(const Error& error) {
+  if (std::exchange(has_ended_, true)) return;
+  const auto keep = shared_from_this();
+  cancel_requests();
+  if (error_code_info(error.code).http_status >= 500) {
+    log_warning("a generation failed", {{"request_id", request_id_},
+                                        {"model", model_id_},
+                                        {"code", error_code_info(error.code).name},
+                                        {"message", error.message}});
+  }
+  if (!has_begun_) return writer_->send(error_response(error));
+  writer_->write(events_ + error_events(error));
+  writer_->end_stream();
+}
+
+void GenerationExchange::on_closed() {
+  has_ended_ = true;
+  cancel_requests();
+}
+
+void GenerationExchange::on_silence() {
+  if (has_ended_ || !call_.is_stream) return;
+  begin_stream();
+  writer_->write(kKeepAlive);
+}
+
+void GenerationExchange::on_abort(const Error& error) { fail(error); }
+
+void GenerationExchange::cancel_requests() {
+  for (const engine::RequestId id : std::exchange(request_ids_, {})) server_.host.cancel(id);
+}
+
+Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name) {
+  std::vector<supervisor::ServedModel> models = host.models();
+  if (name.empty() && !models.empty()) return std::move(models.front());
+  if (auto model = host.find_model(name)) return *std::move(model);
+  std::string served;
+  for (const auto& model : models) served += (served.empty() ? "'" : ", '") + model.id + "'";
+  return Error{ErrorCode::kModelNotFound, "the model '" + escape_line(name, 100) + "' is not served",
+               served.empty() ? "no model is served" : "served: " + served, "model"};
+}
+
+std::string ignored_fields_header(const std::vector<std::string>& names) {
+  std::string header;
+  for (size_t i = 0; i < names.size() && i < kMaxIgnoredFields; ++i) {
+    if (i > 0) header += ", ";
+    for (const char c : std::string_view(names[i]).substr(0, kMaxIgnoredName)) {
+      header += c > ' ' && c < 0x7F && c != ',' ? c : '?';
+    }
+  }
+  if (names.size() > kMaxIgnoredFields) header += ", ...";
+  return header;
+}
+
+}  // namespace llama_gpu::server

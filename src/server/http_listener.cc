@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http_listener.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <future>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+
+namespace llama_gpu::server {
+namespace {
+
+namespace asio = boost::asio;
+using Tcp = asio::ip::tcp;
+
+// After an accept that failed, mostly for want of file descriptors: some connection may end meanwhile.
+constexpr std::chrono::milliseconds kAcceptPause{100};
+
+Error bind_error(const boost::system::error_code& code, const ServerOptions& options) {
+  const std::string place = options.host + ":" + std::to_string(options.port);
+  if (code == asio::error::address_in_use) {
+    return Error{ErrorCode::kPortInUse, "the address " + place + " is in use by another program",
+                 "stop that, or choose another port with --port", "server.port"};
+  }
+  return Error{ErrorCode::kConfigInvalid, "cannot listen on " + place + ": " + code.message(),
+               "choose an address of this machine, and a port that this user may open", "server.host"};
+}
+
+}  // namespace
+
+HttpListener::HttpListener(asio::io_context& io, ServerContext& server)
+    : io_(io), server_(server), acceptor_(asio::make_strand(io)), pause_(acceptor_.get_executor()) {}
+
+Status HttpListener::listen() {
+  boost::system::error_code code;
+  Tcp::resolver resolver(io_);
+  const auto found = resolver.resolve(server_.options.host, std::to_string(server_.options.port),
+                                      Tcp::resolver::passive | Tcp::resolver::numeric_service, code);
+  if (code || found.empty()) return bind_error(code, server_.options);
+  const Tcp::endpoint endpoint = found.begin()->endpoint();
+  acceptor_.open(endpoint.protocol(), code);
+  if (!code) acceptor_.set_option(Acceptor::reuse_address(true), code);
+  if (!code) acceptor_.bind(endpoint, code);
+  if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
+  if (code) return bind_error(code, server_.options);
+  port_ = acceptor_.local_endpoint(code).port();
+  accept_next();
+  return {};
+}
+
+void HttpListener::accept_next() {
+  acceptor_.async_accept(asio::make_strand(io_),
+                         [this](const boost::system::error_code& code, Tcp::socket socket) {
+                           if (!acceptor_.is_open()) return;
+                           if (code) return accept_later();
+                           on_accepted(std::move(socket));
+                           accept_next();
+                         });
+}
+
+void HttpListener::accept_later() {
+  log_warning("a connection could not be accepted");
+  pause_.expires_after(kAcceptPause);
+  pause_.async_wait([this](const boost::system::error_code& code) {
+    if (!code && acceptor_.is_open()) accept_next();
+  });
+}
+
+void HttpListener::on_accepted(HttpSession::Socket socket) {
+  const auto session = std::make_shared<HttpSession>(std::move(socket), server_, *this);
+  int64_t num_sessions = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_.emplace(session.get(), session);
+    num_sessions = static_cast<int64_t>(sessions_.size());
+  }
+  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(num_sessions));
+  if (num_sessions <= server_.options.max_connections) return session->start();
+  session->start_refusing(
+      Error{ErrorCode::kOverloaded,
+            "the server has " + std::to_string(server_.options.max_connections) + " connections",
+            "try again later, or raise server.max_connections"});
+}
+
+void HttpListener::stop_accepting() {
+  std::promise<void> closed;
+  asio::post(acceptor_.get_executor(), [this, &closed] {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    closed.set_value();
+  });
+  closed.get_future().wait();
+}
+
+void HttpListener::abort_all(const Error& error) {
+  for (const auto& session : sessions()) session->abort(error);
+}
+
+void HttpListener::close_all() {
+  for (const auto& session : sessions()) session->close();
+}
+
+std::vector<std::shared_ptr<HttpSession>> HttpListener::sessions() {
+  std::vector<std::shared_ptr<HttpSession>> living;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, weak] : sessions_) {
+    if (auto session = weak.lock()) living.push_back(std::move(session));
+  }
+  return living;
+}
+
+bool HttpListener::wait_for_answers(std::chrono::milliseconds longest) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, longest, [this] { return num_answers_ == 0; });
+}
+
+bool HttpListener::wait_for_sessions(std::chrono::milliseconds longest) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, longest, [this] { return sessions_.empty(); });
+}
+
+void HttpListener::on_exchange_begun() {
+  const std::lock_guard lock(mutex_);
+  ++num_answers_;
+}
+
+void HttpListener::on_exchange_ended() {
+  const std::lock_guard lock(mutex_);
+  if (--num_answers_ == 0) changed_.notify_all();
+}
+
+void HttpListener::on_session_gone(const HttpSession* session) {
+  const std::lock_guard lock(mutex_);
+  sessions_.erase(session);
+  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(sessions_.size()));
+  if (sessions_.empty()) changed_.notify_all();
+}
+
+}  // namespace llama_gpu::server

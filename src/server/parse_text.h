@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/generation.h"
+
+namespace llama_gpu::server {
+
+// Bodies of POST /tokenize, /detokenize and /apply-template: llama-server's fields, and `model` ("" where
+// absent).
+struct TokenizeCall {
+  std::string model;
+  engine::TextPrompt prompt;
+  std::vector<std::string> ignored_fields;
+};
+struct DetokenizeCall {
+  std::string model;
+  std::vector<TokenId> tokens;
+  std::vector<std::string> ignored_fields;
+};
+struct ApplyTemplateCall {
+  std::string model;
+  engine::ChatPrompt prompt;
+  std::vector<std::string> ignored_fields;
+};
+
+// Errors as those of parse_chat_completion.
+Result<TokenizeCall> parse_tokenize(std::string_view body);
+Result<DetokenizeCall> parse_detokenize(std::string_view body);
+Result<ApplyTemplateCall> parse_apply_template(std::string_view body);
+
+}  // namespace llama_gpu::server

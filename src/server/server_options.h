@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace llama_gpu::server {
+
+// How long a connection may take over each part of its life.
+struct HttpTimeouts {
+  std::chrono::milliseconds head{10'000};  // from a request's first byte to the end of its header section
+  std::chrono::milliseconds idle{75'000};  // between requests
+  std::chrono::milliseconds body_grace{10'000};   // a body has this long, and a second for each...
+  int64_t body_bytes_per_second = 1024;           // ...of these that arrived
+  std::chrono::milliseconds write_stall{60'000};  // without the client reading anything
+  std::chrono::milliseconds silence{15'000};      // until a silent stream gets a keep-alive comment
+  std::chrono::milliseconds linger{2'000};  // reading on after a refusal, so that it is not lost to a reset
+};
+
+// How much of a connection is kept in memory.
+struct HttpLimits {
+  size_t max_head_bytes = size_t{64} << 10;
+  size_t max_head_fields = 100;
+  size_t max_stream_backlog_bytes = size_t{1}
+                                    << 20;        // unread bytes of a stream; beyond, the reader is cut off
+  size_t max_pipelined_bytes = size_t{64} << 10;  // of requests behind the one that is being answered
+};
+
+// What a Server is started with.
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  uint16_t port = 8484;                    // 0: any free one
+  std::vector<std::string> api_keys = {};  // empty: none is asked for
+  bool insecure_no_auth = false;           // listen where others can reach it without a key
+  std::vector<std::string> allowed_hosts = {};
+  int64_t max_body_bytes = int64_t{8} << 20;
+  int64_t max_connections = 1024;
+  int32_t num_threads = 2;
+  std::string version = "0.0.0";
+  HttpTimeouts timeouts = {};
+  HttpLimits limits = {};
+};
+
+}  // namespace llama_gpu::server
