@@ -26,12 +26,16 @@ function(layer name)
   endif()
 endfunction()
 
-# layer_test(NAME SOURCES file... LIBS target...): a gtest program whose cases ctest knows one by one.
+# layer_test(NAME SOURCES file... LIBS target... [LABEL label]): a gtest program whose cases ctest knows one by
+# one, under the label `unit` where no other is given.
 function(layer_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
   find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE LLAMAGPU_TESTDATA="${CMAKE_SOURCE_DIR}/tests")
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS unit)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS ${ARG_LABEL})
 endfunction()
