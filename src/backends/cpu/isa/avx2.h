@@ -13,6 +13,7 @@ namespace llama_gpu::cpu {
 // As isa/scalar.h, in two registers of 32 bytes.
 struct Avx2 {
   static constexpr const char* kName = "avx2";
+  static constexpr int kDirectRows = 4;
   static constexpr int kProductTiles = 1;
   static constexpr int kProductRows = 3;
   static constexpr int kQueries = 3;

@@ -17,16 +17,31 @@
 
 namespace llama_gpu::cpu {
 
-// Up to this many rows are multiplied without unpacking.
-inline constexpr int kDirectRows = 4;
 // Bytes ahead of the block in use that are asked for. The hardware fetches too late once several rows make a
 // line cost more than it takes to load; eight rows run at half speed without this.
 inline constexpr int64_t kPrefetchBytes = 2880;
 
-// Asks for the cache lines of a block; an address behind the weight is no error.
-[[gnu::always_inline]] inline void prefetch_block(const std::byte* block, int64_t size_bytes) {
-  for (int64_t line = 0; line < size_bytes; line += 64) __builtin_prefetch(block + line);
-}
+// Weights that are wanted soon: `step_bytes` more with each block that is computed.
+struct Ahead {
+  const std::byte* data;
+  int64_t step_bytes;
+
+  // Into the second-level cache: the first has too few slots for lines on their way. An address behind the
+  // weight is no error.
+  [[gnu::always_inline]] void prefetch(int64_t block) const {
+    for (int64_t byte = 0; byte < step_bytes; byte += 64) {
+      __builtin_prefetch(data + block * step_bytes + byte, /*is write*/ 0, /*locality*/ 2);
+    }
+  }
+};
+
+// One call of the product kernel: tiles first_tile .. at w[0], w[1], ..., rows first_row .. .
+struct Panel {
+  const std::byte* const* w;
+  int64_t first_tile;
+  int64_t first_row;
+  Ahead ahead;
+};
 
 // Adds or stores tile t's 16 outputs of row n.
 template <class Isa>
@@ -58,20 +73,19 @@ template <class Format>
   return -Format::kOffset * sum;
 }
 
-// Tiles first_tile .. + T - 1 (at w[0..T-1]) times rows first_row .. + N - 1.
+// T tiles times N rows.
 template <class Isa, class Format, int T, int N>
-[[gnu::flatten]] void quant_product(const TileProduct& p, const std::byte* const* w, int64_t first_tile,
-                                    int64_t first_row) {
+[[gnu::flatten]] void quant_product(const TileProduct& p, const Panel& panel) {
   using F = typename Isa::F;
   constexpr int kHalfGroups = kGroups / Format::kHalves;
   const int64_t num_blocks = p.cols / kBlockCols;
-  const int64_t block_bytes = p.tile_bytes / num_blocks;
-  const ActivationBlock* x = p.x_blocks + first_row * num_blocks;
+  const std::byte* const* w = panel.w;
+  const ActivationBlock* x = p.x_blocks + panel.first_row * num_blocks;
   F acc[T][N];
   unroll<T>([&](auto t) { unroll<N>([&](auto n) { acc[t][n] = Isa::zero(); }); });
 
   for (int64_t b = 0; b < num_blocks; ++b, ++x) {
-    if constexpr (Format::kIsStreamed) prefetch_block(w[0] + b * block_bytes + kPrefetchBytes, block_bytes);
+    panel.ahead.prefetch(b);
     unroll<Format::kHalves>([&](auto half) {
       typename Isa::I sum[T][N];
       unroll<N>([&](auto n) {
@@ -105,37 +119,41 @@ template <class Isa, class Format, int T, int N>
     }
   }
   unroll<T>([&](auto t) {
-    if (first_tile + t < p.end_tile) {
-      unroll<N>([&](auto n) { store_outputs<Isa>(p, first_tile + t, first_row + n, acc[t][n]); });
+    const int64_t tile = panel.first_tile + t;
+    if (tile < p.end_tile) {
+      unroll<N>([&](auto n) { store_outputs<Isa>(p, tile, panel.first_row + n, acc[t][n]); });
     }
   });
 }
 
-// Calls product(Constant<n>, first_row) for parts of at most `max` rows, as even as can be.
+// Calls product(Constant<n>, part, first_row) for parts of at most `max` rows, as even as can be.
 template <int max, class Product>
 [[gnu::always_inline]] inline void for_row_parts(int64_t num_rows, const Product& product) {
   const int64_t parts = (num_rows + max - 1) / max;
   for (int64_t part = 0, row = 0; part < parts; ++part) {
     const int64_t size = (num_rows - row + (parts - part) - 1) / (parts - part);
-    with_constant<max>(size, [&](auto n) { product(n, row); });
+    with_constant<max>(size, [&](auto n) { product(n, part, row); });
     row += size;
   }
 }
 
-// All rows times the tiles of a quantised weight.
+// Few rows: the packed weight is read once, as it streams from memory.
 template <class Isa, class Format>
-void quant_linear(const TileProduct& p) {
-  constexpr int kTiles = Isa::kProductTiles;
-  constexpr int kRows = Isa::kProductRows;
-  if (p.num_rows <= kDirectRows) {
-    for (int64_t t = p.first_tile; t < p.end_tile; ++t) {
-      const std::byte* tile = p.tiles + t * p.tile_bytes;
-      for_row_parts<kDirectRows>(
-          p.num_rows, [&](auto n, int64_t row) { quant_product<Isa, Format, 1, n>(p, &tile, t, row); });
-    }
-    return;
+void quant_linear_direct(const TileProduct& p) {
+  for (int64_t t = p.first_tile; t < p.end_tile; ++t) {
+    const std::byte* tile = p.tiles + t * p.tile_bytes;
+    const Ahead ahead = {tile + kPrefetchBytes, p.tile_bytes / (p.cols / kBlockCols)};
+    with_constant<Isa::kDirectRows>(
+        p.num_rows, [&](auto n) { quant_product<Isa, Format, 1, n>(p, {&tile, t, 0, ahead}); });
   }
+}
+
+// Many rows: tiles are unpacked once, and fetched while the ones before them are computed.
+template <class Isa, class Format>
+void quant_linear_unpacked(const TileProduct& p) {
+  constexpr int kTiles = Isa::kProductTiles;
   const int64_t num_blocks = p.cols / kBlockCols;
+  const int64_t parts = (p.num_rows + Isa::kProductRows - 1) / Isa::kProductRows;
   for (int64_t t = p.first_tile; t < p.end_tile; t += kTiles) {
     const std::byte* tiles[kTiles];
     for (int i = 0; i < kTiles; ++i) {
@@ -144,9 +162,22 @@ void quant_linear(const TileProduct& p) {
       if (t + i < p.end_tile) unpack<Isa, Format>(p.tiles + (t + i) * p.tile_bytes, num_blocks, scratch);
       tiles[i] = reinterpret_cast<const std::byte*>(scratch);
     }
-    for_row_parts<kRows>(p.num_rows, [&](auto n, int64_t row) {
-      quant_product<Isa, FormatUnpacked<Isa, Format>, kTiles, n>(p, tiles, t, row);
+    const std::byte* next = p.tiles + (t + kTiles) * p.tile_bytes;
+    const int64_t step = (kTiles * p.tile_bytes + parts * num_blocks - 1) / (parts * num_blocks);
+    for_row_parts<Isa::kProductRows>(p.num_rows, [&](auto n, int64_t part, int64_t row) {
+      const Ahead ahead = {next + part * num_blocks * step, step};
+      quant_product<Isa, FormatUnpacked<Isa, Format>, kTiles, n>(p, {tiles, t, row, ahead});
     });
+  }
+}
+
+// All rows times the tiles of a quantised weight.
+template <class Isa, class Format>
+void quant_linear(const TileProduct& p) {
+  if (p.num_rows <= Isa::kDirectRows) {
+    quant_linear_direct<Isa, Format>(p);
+  } else {
+    quant_linear_unpacked<Isa, Format>(p);
   }
 }
 
@@ -199,8 +230,9 @@ void float_linear(const TileProduct& p) {
       const int64_t tile = t + i < p.end_tile ? t + i : t;  // a last tile without a partner counts twice
       tiles[i] = reinterpret_cast<const typename Load::Element*>(p.tiles + tile * p.tile_bytes);
     }
-    for_row_parts<Isa::kProductRows>(
-        p.num_rows, [&](auto n, int64_t row) { float_product<Isa, Load, kTiles, n>(p, tiles, t, row); });
+    for_row_parts<Isa::kProductRows>(p.num_rows, [&](auto n, int64_t, int64_t row) {
+      float_product<Isa, Load, kTiles, n>(p, tiles, t, row);
+    });
   }
 }
 

@@ -36,8 +36,7 @@ struct FormatQ4_0 {
   static constexpr int kOffset = 8;
   static constexpr int kHalves = 1;
   static constexpr bool kHasMin = false;
-  static constexpr bool kIsWide = false;     // whether bytes go beyond 127
-  static constexpr bool kIsStreamed = true;  // whether blocks come from memory, not from a cache
+  static constexpr bool kIsWide = false;  // whether bytes go beyond 127
 
   // As the top of this file says.
   template <int g>
@@ -59,7 +58,6 @@ struct FormatQ4_1 {
   static constexpr int kHalves = 1;
   static constexpr bool kHasMin = true;
   static constexpr bool kIsWide = false;
-  static constexpr bool kIsStreamed = true;
 
   // As the top of this file says.
   template <int g>
@@ -83,7 +81,6 @@ struct FormatQ8_0 {
   static constexpr int kHalves = 1;
   static constexpr bool kHasMin = false;
   static constexpr bool kIsWide = true;
-  static constexpr bool kIsStreamed = true;
 
   // As the top of this file says.
   template <int g>
@@ -107,7 +104,6 @@ struct FormatQ4_K {
   static constexpr int kHalves = 1;
   static constexpr bool kHasMin = true;
   static constexpr bool kIsWide = false;
-  static constexpr bool kIsStreamed = true;
 
   // As the top of this file says.
   template <int g>
@@ -150,7 +146,6 @@ struct FormatQ6_K {
   static constexpr int kHalves = 2;
   static constexpr bool kHasMin = false;
   static constexpr bool kIsWide = false;
-  static constexpr bool kIsStreamed = true;
 
   // As the top of this file says.
   template <int g>
@@ -176,7 +171,6 @@ struct FormatUnpacked {
   static constexpr int kHalves = Source::kHalves;
   static constexpr bool kHasMin = Source::kHasMin;
   static constexpr bool kIsWide = Source::kIsWide;
-  static constexpr bool kIsStreamed = false;
 
   // As the top of this file says.
   template <int g>
