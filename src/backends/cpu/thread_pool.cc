@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a job is handed over. The caller stores the job, then publishes {job number, next piece = 0} in one
-// word. A thread reads that word, then the job, then claims piece i by moving the word from {number, i} to
-// {number, i + 1}. The exchange succeeds only while the job is unfinished, and the job is overwritten only
-// after it is finished, so whoever claims a piece has read the right job, however long it slept in between.
+// How a job is handed over. The caller closes the claim word, stores the job, then publishes {job number, next
+// piece = 0} in that word. A thread reads the word, then the job, then claims piece i by moving the word from
+// {number, i} to {number, i + 1}. The word is closed before any part of a job is overwritten, so whoever has read
+// a part of the next job finds the word changed and claims nothing, however long it slept in between.
 #include "backends/cpu/thread_pool.h"
 
 #include <pthread.h>
@@ -20,6 +20,9 @@ namespace {
 // About 40 us on a processor whose pause takes 40 ns: longer than the gap between two ops of a step, shorter
 // than what a neighbour on the same core would notice.
 constexpr int kSpins = 1000;
+
+// Stands where the next piece does while a job is being stored: no piece has this number.
+constexpr uint64_t kClosed = 0xffffffff;
 
 constexpr uint64_t claim_word(uint32_t epoch, uint64_t piece) { return (uint64_t{epoch} << 32) | piece; }
 
@@ -71,11 +74,12 @@ void ThreadPool::run_job(const Job& job) {
     for (int64_t piece = 0; piece < job.num_pieces; ++piece) job.call(job.context, piece, 0);
     return;
   }
-  call_.store(job.call, std::memory_order_relaxed);
-  context_.store(job.context, std::memory_order_relaxed);
-  num_pieces_.store(job.num_pieces, std::memory_order_relaxed);
-  done_.store(0, std::memory_order_relaxed);
   const uint32_t number = epoch_.load(std::memory_order_relaxed) + 1;
+  claim_.store(claim_word(number, kClosed), std::memory_order_relaxed);
+  call_.store(job.call, std::memory_order_release);
+  context_.store(job.context, std::memory_order_release);
+  num_pieces_.store(job.num_pieces, std::memory_order_release);
+  done_.store(0, std::memory_order_relaxed);
   claim_.store(claim_word(number, 0), std::memory_order_release);
   epoch_.store(number, std::memory_order_release);
   epoch_.notify_all();
@@ -94,9 +98,9 @@ void ThreadPool::run_job(const Job& job) {
 void ThreadPool::work_on(uint32_t epoch, int thread) {
   uint64_t claim = claim_.load(std::memory_order_acquire);
   while (claim >> 32 == epoch) {
-    const auto call = call_.load(std::memory_order_relaxed);
-    const void* context = context_.load(std::memory_order_relaxed);
-    const int64_t num_pieces = num_pieces_.load(std::memory_order_relaxed);
+    const auto call = call_.load(std::memory_order_acquire);
+    const void* context = context_.load(std::memory_order_acquire);
+    const int64_t num_pieces = num_pieces_.load(std::memory_order_acquire);
     const auto piece = static_cast<int64_t>(claim & 0xffffffff);
     if (piece >= num_pieces) return;
     if (!claim_.compare_exchange_weak(claim, claim + 1, std::memory_order_acq_rel)) continue;

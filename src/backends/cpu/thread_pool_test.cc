@@ -50,6 +50,20 @@ TEST(ThreadPool, ShowsTheCallerWhatThePiecesWrote) {
   }
 }
 
+// A thread that wakes late has read the last job's claim word and this job's number of pieces.
+TEST(ThreadPool, LosesNoPieceWhereALongJobFollowsAShortOne) {
+  ThreadPool pool(4);
+  std::atomic<int64_t> runs = 0;
+  int64_t expected = 0;
+  for (int round = 0; round < 20000; ++round) {
+    const int64_t pieces = 2 + round % 7 * 3;
+    pool.run(pieces, [&](int64_t, int) { runs.fetch_add(1, std::memory_order_relaxed); });
+    expected += pieces;
+
+    ASSERT_EQ(runs.load(), expected) << "round " << round;
+  }
+}
+
 TEST(ThreadPool, ServesSeveralCallers) {
   ThreadPool pool(2);
   std::atomic<int64_t> total = 0;
