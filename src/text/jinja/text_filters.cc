@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "text/jinja/filter_tables.h"
+#include "text/jinja/formatting.h"
+#include "text/jinja/json.h"
+#include "text/jinja/printing.h"
+#include "text/jinja/text_operations.h"
+#include "text/jinja/unicode.h"
+
+namespace llama_gpu::text::jinja {
+namespace {
+
+// Filters for text take any value, as its str().
+template <CaseChange kChange>
+Result<Value> case_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value text, to_str(runtime, arguments.at(0)));
+  return change_case(runtime, *text.as_text(), kChange);
+}
+
+bool starts_title_word(char32_t before) {
+  return is_space(before) || before == '-' || before == '(' || before == '{' || before == '[' ||
+         before == '<';
+}
+
+// Jinja's title: unlike Python's it sees a word start behind spaces and opening brackets only.
+Result<Value> title_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value value, to_str(runtime, arguments.at(0)));
+  const TaggedText& text = *value.as_text();
+  TRY_STATUS(runtime.spend_bytes(4 * text.size()));
+  TextBuilder out(runtime);
+  bool is_start = true;
+  size_t word = 0;
+  for (size_t pos = 0; pos < text.size() && !out.is_full();) {
+    const size_t next = pos + char_size(text.bytes(), pos);
+    if (is_start) word = next;
+    const std::string_view rest = text.bytes().substr(word);
+    out.append(is_start ? upper_at(text.bytes(), pos) : lower_at(rest, pos - word), text.origin_at(pos));
+    is_start = starts_title_word(char_at(text.bytes(), pos));
+    pos = next;
+  }
+  return out.finish();
+}
+
+Result<Value> trim_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value text, to_str(runtime, arguments.at(0)));
+  const TaggedText* chars = nullptr;
+  if (arguments.has(1) && !arguments.at(1).is_none()) {
+    TRY(chars, text_argument(runtime, arguments, 1));
+  }
+  TRY_STATUS(runtime.spend_bytes(text.as_text()->size() + (chars == nullptr ? 0 : chars->size())));
+  return runtime.make_text(strip(*text.as_text(), chars, Sides::kBoth));
+}
+
+Result<Value> string_filter(Runtime& runtime, const BoundArguments& arguments) {
+  return to_str(runtime, arguments.at(0));
+}
+
+Result<Value> replace_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value text, to_str(runtime, arguments.at(0)));
+  TRY(Value old, to_str(runtime, arguments.at(1)));
+  TRY(Value with, to_str(runtime, arguments.at(2)));
+  const bool has_count = arguments.has(3) && !arguments.at(3).is_none();
+  TRY(const int64_t max_count,
+      has_count ? int_argument(runtime, arguments, 3, -1) : Result<int64_t>(int64_t{-1}));
+  return replace(runtime, *text.as_text(), {*old.as_text(), *with.as_text(), max_count});
+}
+
+Result<Value> format_filter(Runtime& runtime, const BoundArguments& arguments) {
+  const CallArguments& values = arguments.rest_arguments();
+  TRY(Value format, to_str(runtime, arguments.at(0)));
+  if (values.named.empty()) {
+    TRY(Value tuple, runtime.make_sequence(values.positional, Sequence::Kind::kTuple));
+    return percent_format(runtime, *format.as_text(), tuple);
+  }
+  if (!values.positional.empty()) return runtime.fail("'format' takes values by place or by name, not both");
+  Dict dict;
+  for (const auto& [name, value] : values.named) dict.insert(Value::text(name), value);
+  TRY(Value names, runtime.make_dict(std::move(dict)));
+  return percent_format(runtime, *format.as_text(), names);
+}
+
+// Text given as it is, or that many blanks.
+Result<TaggedText> indentation(Runtime& runtime, const BoundArguments& arguments, size_t i,
+                               int64_t otherwise) {
+  if (arguments.has(i)) {
+    if (const TaggedText* text = arguments.at(i).as_text()) return *text;
+  }
+  TRY(const int64_t width, int_argument(runtime, arguments, i, otherwise));
+  TextBuilder out(runtime);
+  out.repeat(TaggedText(" ", Origin::kTemplate), width);
+  return out.take();
+}
+
+Result<Value> indent_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
+  TRY(const TaggedText indent, indentation(runtime, arguments, 1, 4));
+  TRY_STATUS(runtime.spend_bytes(text->size()));
+  const bool indents_first = bool_argument(arguments, 2), indents_blank = bool_argument(arguments, 3);
+  TaggedText closed = *text;  // a text that ends in a line end has an empty last line
+  closed.append("\n", Origin::kTemplate);
+  TextBuilder out(runtime);
+  for (size_t pos = 0; pos < closed.size() && !out.is_full();) {
+    const Line line = line_at(closed.bytes(), pos);
+    if (pos != 0) out.append("\n", Origin::kTemplate);
+    if (pos == 0 ? indents_first : indents_blank || line.end != line.begin) out.append(indent);
+    out.append(closed, line.begin, line.end);
+    pos = line.next;
+  }
+  return out.finish();
+}
+
+Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
+  JsonStyle style;
+  style.ensure_ascii = bool_argument(arguments, 1);
+  if (arguments.has(2) && !arguments.at(2).is_none()) {
+    TRY(style.indent, indentation(runtime, arguments, 2, 0));
+    style.item_separator = TaggedText(",", Origin::kTemplate);
+  }
+  if (arguments.has(3) && !arguments.at(3).is_none()) {
+    const Sequence* pair = arguments.at(3).as_sequence();
+    const bool is_pair = pair != nullptr && pair->items.size() == 2 && pair->items[0].as_text() != nullptr &&
+                         pair->items[1].as_text() != nullptr;
+    if (!is_pair) return runtime.fail("'tojson' takes two texts as separators");
+    style.item_separator = *pair->items[0].as_text();
+    style.key_separator = *pair->items[1].as_text();
+  }
+  style.sort_keys = bool_argument(arguments, 4);
+  return to_json(runtime, arguments.at(0), style);
+}
+
+Result<Value> escape_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value value, to_str(runtime, arguments.at(0)));
+  const TaggedText& text = *value.as_text();
+  constexpr std::string_view kSpecial = "&<>'\"";
+  constexpr std::array<std::string_view, 5> kEscapes = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+  TextBuilder out(runtime);
+  size_t plain = 0;
+  for (size_t pos = 0; pos < text.size() && !out.is_full(); ++pos) {
+    const size_t which = kSpecial.find(text.bytes()[pos]);
+    if (which == kSpecial.npos) continue;
+    out.append(text, plain, pos);
+    out.append(kEscapes[which], text.origin_at(pos));
+    plain = pos + 1;
+  }
+  out.append(text, plain, text.size());
+  return out.finish();
+}
+
+Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value text, to_str(runtime, arguments.at(0)));
+  TRY(const int64_t width, int_argument(runtime, arguments, 1, 80));
+  const int64_t missing =
+      std::max<int64_t>(width - static_cast<int64_t>(count_chars(text.as_text()->bytes())), 0);
+  const int64_t left = missing / 2 + (missing & width & 1);
+  const TaggedText blank(" ", Origin::kTemplate);
+  TextBuilder out(runtime);
+  out.repeat(blank, left);
+  out.append(*text.as_text());
+  out.repeat(blank, missing - left);
+  return out.finish();
+}
+
+Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
+  TRY(const int64_t length, int_argument(runtime, arguments, 1, 255));
+  TaggedText end("...", Origin::kTemplate);
+  if (arguments.has(3)) {
+    TRY(const TaggedText* given, text_argument(runtime, arguments, 3));
+    end = *given;
+  }
+  const bool has_leeway = arguments.has(4) && !arguments.at(4).is_none();
+  TRY(const int64_t leeway,
+      has_leeway ? int_argument(runtime, arguments, 4, 5) : Result<int64_t>(int64_t{5}));
+  const auto end_length = static_cast<int64_t>(count_chars(end.bytes()));
+  if (length < end_length || leeway < 0)
+    return runtime.fail("'truncate' is given a length that is too small");
+  TRY_STATUS(runtime.spend_bytes(text->size()));
+  const auto num_chars = static_cast<int64_t>(count_chars(text->bytes()));
+  if (num_chars <= length || num_chars - length <= leeway) return arguments.at(0);
+  size_t stop = char_offset(text->bytes(), static_cast<size_t>(length - end_length));
+  if (!bool_argument(arguments, 2)) stop = std::min(text->bytes().substr(0, stop).rfind(' '), stop);
+  TextBuilder out(runtime);
+  out.append(*text, 0, stop);
+  out.append(end);
+  return out.finish();
+}
+
+bool is_word_char(char32_t code) { return is_identifier_part(code); }
+
+Result<Value> wordcount_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(Value text, to_str(runtime, arguments.at(0)));
+  const std::string_view bytes = text.as_text()->bytes();
+  TRY_STATUS(runtime.spend_bytes(bytes.size()));
+  int64_t count = 0;
+  bool in_word = false;
+  for (size_t pos = 0; pos < bytes.size(); pos += char_size(bytes, pos)) {
+    const bool is_word = is_word_char(char_at(bytes, pos));
+    count += is_word && !in_word ? 1 : 0;
+    in_word = is_word;
+  }
+  return Value(count);
+}
+
+constexpr std::array kTextFilters = {
+    Builtin{"capitalize", "value", case_filter<CaseChange::kCapitalize>},
+    Builtin{"center", "value width?", center_filter},
+    Builtin{"e", "value", escape_filter},
+    Builtin{"escape", "value", escape_filter},
+    Builtin{"forceescape", "value", escape_filter},
+    Builtin{"format", "value **", format_filter},
+    Builtin{"indent", "s width? first? blank?", indent_filter},
+    Builtin{"lower", "s", case_filter<CaseChange::kLower>},
+    Builtin{"replace", "s old new count?", replace_filter},
+    Builtin{"safe", "value", string_filter},
+    Builtin{"string", "value", string_filter},
+    Builtin{"title", "s", title_filter},
+    Builtin{"tojson", "x ensure_ascii? indent? separators? sort_keys?", tojson_filter},
+    Builtin{"trim", "value chars?", trim_filter},
+    Builtin{"truncate", "s length? killwords? end? leeway?", truncate_filter},
+    Builtin{"upper", "s", case_filter<CaseChange::kUpper>},
+    Builtin{"wordcount", "s", wordcount_filter},
+};
+
+}  // namespace
+
+std::span<const Builtin> text_filters() { return kTextFilters; }
+
+}  // namespace llama_gpu::text::jinja

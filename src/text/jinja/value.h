@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "text/jinja/memory_meter.h"
+#include "text/jinja/tagged_text.h"
+
+namespace llama_gpu::text::jinja {
+
+class Runtime;
+class Value;
+class Dict;
+struct StringObject;
+struct Sequence;
+struct Range;
+struct Namespace;
+class Iterator;
+class Callable;
+class LoopState;
+
+// The value of a name that is not there. It prints as nothing and is empty; any other use is an error that
+// says why it is undefined.
+struct Undefined {
+  std::shared_ptr<const std::string> reason;
+};
+
+struct None {};
+
+// One value of a template, with Python's types and rules. Cheap to copy: what is large is shared, and, but
+// for namespaces, loops and iterators, never changes.
+class Value {
+ public:
+  using Data =
+      std::variant<Undefined, None, bool, int64_t, double, std::shared_ptr<const StringObject>,
+                   std::shared_ptr<const Sequence>, std::shared_ptr<const Dict>, std::shared_ptr<const Range>,
+                   std::shared_ptr<Namespace>, std::shared_ptr<Iterator>, std::shared_ptr<const Callable>,
+                   std::shared_ptr<LoopState>>;
+
+  Value() = default;
+  Value(None none) : data_(none) {}
+  Value(bool value) : data_(value) {}
+  Value(int64_t value) : data_(value) {}
+  Value(double value) : data_(value) {}
+  template <typename T>
+  Value(std::shared_ptr<T> object) : data_(std::move(object)) {}
+  // A pointer would become a bool.
+  Value(const char*) = delete;
+  static Value undefined(std::string reason);
+  // Text that no meter counts: constants and what a caller passes in.
+  static Value text(std::string bytes, Origin origin = Origin::kTemplate);
+
+  const Data& data() const { return data_; }
+  bool is_undefined() const { return std::holds_alternative<Undefined>(data_); }
+  bool is_none() const { return std::holds_alternative<None>(data_); }
+
+  // The value as one type; null for another type.
+  const TaggedText* as_text() const;
+  const Sequence* as_sequence() const { return shared<const Sequence>(); }
+  const Dict* as_dict() const { return shared<const Dict>(); }
+  const Range* as_range() const { return shared<const Range>(); }
+  Namespace* as_namespace() const { return shared<Namespace>(); }
+  Iterator* as_iterator() const { return shared<Iterator>(); }
+  const Callable* as_callable() const { return shared<const Callable>(); }
+  LoopState* as_loop() const { return shared<LoopState>(); }
+  // Integers and booleans, as Python counts booleans among integers.
+  std::optional<int64_t> as_int() const;
+  // Any number.
+  std::optional<double> as_number() const;
+  bool is_float() const { return std::holds_alternative<double>(data_); }
+  bool is_bool() const { return std::holds_alternative<bool>(data_); }
+
+  // Python's bool(value).
+  bool is_true() const;
+  // Python's name of the type, for messages.
+  std::string_view type_name() const;
+  // How deep containers are nested in it: bounds recursion over values, also that of destructors.
+  uint32_t nesting() const;
+
+ private:
+  template <typename T>
+  T* shared() const {
+    const auto* held = std::get_if<std::shared_ptr<T>>(&data_);
+    return held == nullptr ? nullptr : held->get();
+  }
+
+  Data data_;
+};
+
+struct StringObject {
+  TaggedText text;
+  MemoryCharge charge;
+};
+
+// A list, a tuple, or a dict's view: they differ in how they print and what may be done with them.
+struct Sequence {
+  enum class Kind : uint8_t { kList, kTuple, kDictItems, kDictKeys, kDictValues };
+  Kind kind = Kind::kList;
+  std::vector<Value> items;
+  MemoryCharge charge = {};
+  uint32_t nesting = 1;
+
+  bool is_view() const { return kind != Kind::kList && kind != Kind::kTuple; }
+};
+
+// Python's range.
+struct Range {
+  int64_t start = 0;
+  int64_t stop = 0;
+  int64_t step = 1;
+  int64_t size = 0;
+  int64_t at(int64_t index) const { return start + index * step; }
+};
+
+// A dict: keeps the order of insertion, finds keys by Python's equality (1, 1.0 and true are one key).
+class Dict {
+ public:
+  struct Entry {
+    Value key, value;
+  };
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  size_t size() const { return entries_.size(); }
+  // Null when there is no such key, also when `key` cannot be one.
+  const Value* find(const Value& key) const;
+  const Value* find(std::string_view key) const;
+  // A later value replaces an earlier one in its place. False when `key` cannot be one (lists, dicts).
+  bool insert(Value key, Value value);
+
+  uint32_t nesting() const { return nesting_; }
+  MemoryCharge charge = {};
+
+ private:
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, size_t> index_;  // key_identity() -> place in entries_
+  uint32_t nesting_ = 1;
+};
+
+// What two dict keys have in common exactly when Python holds them equal; nullopt for what cannot be a key.
+std::optional<std::string> key_identity(const Value& key);
+
+// namespace(): the one container that a template may change.
+struct Namespace {
+  Dict attributes;
+};
+
+// Gives values one by one, once.
+class Iterator {
+ public:
+  virtual ~Iterator() = default;
+  // nullopt at the end, and again after it.
+  virtual Result<std::optional<Value>> next(Runtime& runtime) = 0;
+  virtual uint32_t nesting() const { return 1; }
+};
+
+struct CallArguments {
+  std::vector<Value> positional;
+  std::vector<std::pair<std::string, Value>> named;
+};
+
+class Callable {
+ public:
+  virtual ~Callable() = default;
+  virtual Result<Value> call(Runtime& runtime, CallArguments arguments) const = 0;
+  // As Python prints it.
+  virtual std::string description() const = 0;
+  virtual uint32_t nesting() const { return 1; }
+};
+
+}  // namespace llama_gpu::text::jinja
