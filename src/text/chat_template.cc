@@ -3,9 +3,9 @@
 
 #include <utility>
 
+#include "base/strings.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
-#include "text/jinja/unicode.h"
 
 namespace llama_gpu::text {
 namespace {
@@ -17,7 +17,7 @@ using jinja::Value;
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
 
 Value text_value(const std::string& bytes, Origin origin) {
-  return Value::text(jinja::is_valid_utf8(bytes) ? bytes : jinja::to_valid_utf8(bytes), origin);
+  return Value::text(is_valid_utf8(bytes) ? bytes : repair_utf8(bytes), origin);
 }
 
 Value message_value(const ChatMessage& message) {

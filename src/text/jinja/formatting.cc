@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/strings.h"
 #include "text/jinja/attributes.h"
 #include "text/jinja/number_format.h"
 #include "text/jinja/printing.h"

@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "base/strings.h"
 #include "text/jinja/expression_parser.h"
 #include "text/jinja/lexer.h"
 #include "text/jinja/scope_analysis.h"
-#include "text/jinja/unicode.h"
 
 namespace llama_gpu::text::jinja {
 namespace {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/strings.h"
 #include "text/jinja/unicode.h"
 
 namespace llama_gpu::text::jinja {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/strings.h"
+
 namespace llama_gpu::text::jinja {
 namespace {
 
@@ -66,29 +68,6 @@ bool ends_word(std::string_view text, size_t pos) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view bytes) {
-  for (size_t pos = 0; pos < bytes.size();) {
-    utf8proc_int32_t code = 0;
-    const auto size =
-        utf8proc_iterate(as_utf8proc(bytes) + pos, static_cast<utf8proc_ssize_t>(bytes.size() - pos), &code);
-    if (size <= 0) return false;
-    pos += static_cast<size_t>(size);
-  }
-  return true;
-}
-
-std::string to_valid_utf8(std::string_view bytes) {
-  std::string out;
-  for (size_t pos = 0; pos < bytes.size();) {
-    utf8proc_int32_t code = 0;
-    const auto size =
-        utf8proc_iterate(as_utf8proc(bytes) + pos, static_cast<utf8proc_ssize_t>(bytes.size() - pos), &code);
-    out += size > 0 ? bytes.substr(pos, static_cast<size_t>(size)) : std::string_view("\xEF\xBF\xBD");
-    pos += static_cast<size_t>(std::max<utf8proc_ssize_t>(size, 1));
-  }
-  return out;
-}
-
 size_t char_size(std::string_view text, size_t pos) {
   const auto lead = static_cast<unsigned char>(text[pos]);
   const size_t size = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
@@ -121,12 +100,6 @@ size_t char_offset(std::string_view text, size_t index) {
     --index;
   }
   return pos;
-}
-
-void append_utf8(std::string& out, char32_t code) {
-  std::array<utf8proc_uint8_t, 4> bytes;
-  const auto size = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code), bytes.data());
-  out.append(reinterpret_cast<const char*>(bytes.data()), static_cast<size_t>(size));
 }
 
 bool is_space(char32_t code) {

@@ -11,10 +11,6 @@ namespace llama_gpu::text::jinja {
 // What Python's str knows about characters. All text that templates handle is valid UTF-8: source and
 // variables are checked once, and every operation cuts at character borders.
 
-bool is_valid_utf8(std::string_view bytes);
-// `bytes` with each byte that is not part of valid UTF-8 replaced by U+FFFD.
-std::string to_valid_utf8(std::string_view bytes);
-
 // Bytes of the character at `pos`. REQUIRES: pos < text.size().
 size_t char_size(std::string_view text, size_t pos);
 char32_t char_at(std::string_view text, size_t pos);
@@ -23,7 +19,6 @@ size_t previous_char(std::string_view text, size_t pos);
 size_t count_chars(std::string_view text);
 // Byte offset of the character `index`; text.size() from the end on.
 size_t char_offset(std::string_view text, size_t index);
-void append_utf8(std::string& out, char32_t code);
 
 bool is_space(char32_t code);
 // Whether repr() shows the character as it is.
