@@ -21,10 +21,10 @@ struct ChatMessage {
 
 // What a template sees.
 struct ChatTemplateInput {
-  std::vector<ChatMessage> messages;
+  std::vector<ChatMessage> messages = {};
   bool add_generation_prompt = true;
-  std::string bos_token;
-  std::string eos_token;
+  std::string bos_token = {};
+  std::string eos_token = {};
   int64_t now_unix_seconds = 0;  // for strftime_now
 };
 

@@ -335,7 +335,8 @@ Result<ExpressionPtr> ExpressionParser::parse_postfix(ExpressionPtr expression) 
       TRY(expression, parse_subscript(std::move(expression)));
     } else if (token.is_operator("(")) {
       TRY(ArgumentList arguments, parse_arguments());
-      TRY(expression, make(token.offset, Call{std::move(expression), std::move(arguments)}));
+      const SourceOffset offset = expression->offset;
+      TRY(expression, make(offset, Call{std::move(expression), std::move(arguments)}));
     } else {
       return expression;
     }
@@ -437,7 +438,8 @@ Result<ExpressionPtr> ExpressionParser::parse_filters_and_tests(ExpressionPtr ex
       TRY(expression, parse_test(std::move(expression)));
     } else if (token.is_operator("(")) {
       TRY(ArgumentList arguments, parse_arguments());
-      TRY(expression, make(token.offset, Call{std::move(expression), std::move(arguments)}));
+      const SourceOffset offset = expression->offset;
+      TRY(expression, make(offset, Call{std::move(expression), std::move(arguments)}));
     } else {
       return expression;
     }
