@@ -8,13 +8,14 @@ scales and the 8 minima that they mean.
 """
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import Q4_K, dequantize
 
-Bytes = npt.NDArray[np.uint8]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 # Halves at the edges: zeros, denormals, the smallest normal, one, the largest, infinity.
 EDGES = np.array(

@@ -106,6 +106,7 @@ Result<std::unique_ptr<Checkpoint>> open_checkpoint(const std::string& path) {
   if (checkpoint.ok()) return checkpoint;
   Error error = std::move(checkpoint).error();
   error.message = fmt::format("'{}': {}", escape_line(path), error.message);
+  if (error.byte_offset) error.message += fmt::format(", at byte {}", *error.byte_offset);
   return error;
 }
 
