@@ -74,7 +74,9 @@ TEST_F(ThreadedEngineTest, ManyThreadsSubmitAndCancelAtOnce) {
       const Answer answer = listener_.wait_for(static_cast<RequestId>(thread * 100 + i));
       ASSERT_TRUE(answer.finish.has_value());
       EXPECT_EQ(answer.num_updates_after_finish, 0);
-      if (i % 4 != 3) EXPECT_EQ(answer.tokens, first.tokens);
+      if (i % 4 != 3) {
+        EXPECT_EQ(answer.tokens, first.tokens);
+      }
     }
   }
   EXPECT_EQ(engine->stats().kv_blocks_used, 0);
