@@ -33,11 +33,10 @@ Result<MergeTable> make_merges(const TokenizerSpec& spec, const TokenIndex& inde
     TRY(const TokenId left, token_of(index, left_text, i));
     TRY(const TokenId right, token_of(index, right_text, i));
     TRY(const TokenId result, token_of(index, std::string(left_text) + std::string(right_text), i));
-    if (const TokenKind kind = kind_of(spec, result); kind != TokenKind::kNormal) {
-      return tokenizer_error(kMergesField, "entry " + std::to_string(i) + " makes the token " +
+    if (kind_of(spec, result) == TokenKind::kControl) {
+      return tokenizer_error(kMergesField, "entry " + std::to_string(i) + " makes the control token " +
                                                in_quotes(spec.tokens[static_cast<size_t>(result)]) +
-                                               " of kind " + std::to_string(static_cast<int>(kind)) +
-                                               ", expected kind 1: plain text must not spell another");
+                                               ", which plain text must not be able to spell");
     }
     merges.insert(left, right, {static_cast<int32_t>(i), result});
   }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/remote_answers.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/sse_reader.h"
+#include "base/strings.h"
+
+namespace llama_gpu::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json parse_json(std::string_view text) { return Json::parse(text, nullptr, /*allow_exceptions=*/false); }
+
+// A member of an object, or null: the server is not ours to trust.
+const Json& member(const Json& json, std::string_view name) {
+  static const Json null;
+  if (!json.is_object()) return null;
+  const auto found = json.find(name);
+  return found == json.end() ? null : *found;
+}
+
+std::string text_of(const Json& json) { return json.is_string() ? json.get<std::string>() : std::string(); }
+
+const Json& first_of(const Json& json) {
+  static const Json null;
+  return json.is_array() && !json.empty() ? json.front() : null;
+}
+
+// The error object of an answer as an Error of ours, by its code's name where we know it.
+Error server_error(const Json& error, int status) {
+  const std::string code = text_of(member(error, "code"));
+  for (const ErrorCodeInfo& info : kErrorCodes) {
+    if (info.name == code)
+      return Error{info.code, text_of(member(error, "message")), "", text_of(member(error, "param"))};
+  }
+  std::string message = text_of(member(error, "message"));
+  if (message.empty()) message = fmt::format("the server answered {}", status);
+  return Error{status >= 500 ? ErrorCode::kInternal : ErrorCode::kInvalidRequest, message};
+}
+
+std::vector<std::string> request_headers(const RemoteServer& server) {
+  std::vector<std::string> headers = {"Content-Type: application/json",
+                                      "Accept: text/event-stream, application/json"};
+  if (!server.api_key.empty()) headers.push_back("Authorization: Bearer " + server.api_key);
+  return headers;
+}
+
+std::string request_body(const std::string& model, const std::vector<text::ChatMessage>& conversation,
+                         const AnswerOptions& options) {
+  Json body = {{"model", model}, {"stream", true}, {"messages", Json::array()}};
+  for (const text::ChatMessage& message : conversation) {
+    body["messages"].push_back({{"role", message.role}, {"content", repair_utf8(message.content)}});
+  }
+  if (options.max_tokens) body["max_tokens"] = *options.max_tokens;
+  if (options.temperature) body["temperature"] = *options.temperature;
+  if (options.top_p) body["top_p"] = *options.top_p;
+  if (options.seed) body["seed"] = *options.seed;
+  return body.dump();
+}
+
+}  // namespace
+
+RemoteServer remote_server(std::string url, std::string api_key) {
+  while (url.ends_with('/')) url.pop_back();
+  if (url.ends_with("/v1")) url.resize(url.size() - 3);
+  if (url.find("://") == std::string::npos) url = "http://" + url;
+  return RemoteServer{std::move(url), std::move(api_key)};
+}
+
+Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server) {
+  TRY(const HttpResponse response,
+      http.send({.url = server.base_url + "/v1/models", .body = {}, .headers = request_headers(server)}));
+  const Json json = parse_json(response.body);
+  if (response.status != 200) return server_error(member(json, "error"), response.status);
+  std::vector<RemoteModel> models;
+  if (const Json& data = member(json, "data"); data.is_array()) {
+    for (const Json& model : data) {
+      const Json& vocab_size = member(member(model, "meta"), "vocab_size");
+      models.push_back(
+          {text_of(member(model, "id")), vocab_size.is_number_integer() ? vocab_size.get<int64_t>() : 0});
+    }
+  }
+  return models;
+}
+
+Status stream_events(const HttpClient& http, const RemoteServer& server, std::string_view path,
+                     std::string body, const std::function<bool(std::string_view data)>& on_data) {
+  SseReader reader;
+  Status status;
+  bool is_stopped = false;
+  HttpRequest request{.url = server.base_url + std::string(path),
+                      .body = std::move(body),
+                      .headers = request_headers(server)};
+  // A long prompt on a small machine computes for minutes before its first token.
+  request.stall_seconds = 0;
+  request.on_body = [&](const HttpResponse&, std::string_view bytes) {
+    status = reader.append(bytes, [&](std::string_view data) -> Status {
+      if (data == "[DONE]" || is_stopped) return {};
+      const Json json = parse_json(data);
+      if (const Json& error = member(json, "error"); !error.is_null()) return server_error(error, 500);
+      is_stopped = !on_data(data);
+      return {};
+    });
+    return status.ok() && !is_stopped;
+  };
+  TRY(const HttpResponse response, http.send(request));
+  TRY_STATUS(std::move(status));
+  if (response.status == 200) return {};
+  return server_error(member(parse_json(response.body), "error"), response.status);
+}
+
+Result<AnswerEnd> RemoteAnswers::answer(const std::vector<text::ChatMessage>& conversation,
+                                        const AnswerOptions& options,
+                                        const std::function<void(std::string_view)>& on_text,
+                                        const std::atomic<bool>& cancelled) {
+  AnswerEnd end;
+  const HttpClient http(environment_, cancelled);
+  const Status status =
+      stream_events(http, server_, "/v1/chat/completions", request_body(model_, conversation, options),
+                    [&](std::string_view data) {
+                      const Json json = parse_json(data);
+                      const Json& choice = first_of(member(json, "choices"));
+                      const std::string text = text_of(member(member(choice, "delta"), "content"));
+                      if (!text.empty()) on_text(text);
+                      end.text += text;
+                      if (text_of(member(choice, "finish_reason")) == "length") {
+                        end.reason = engine::FinishReason::kLength;
+                      }
+                      return true;
+                    });
+  if (!status.ok() && status.error().code == ErrorCode::kCancelled) {
+    end.reason = engine::FinishReason::kCancelled;
+    return end;
+  }
+  TRY_STATUS(status);
+  return end;
+}
+
+}  // namespace llama_gpu::app

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "app/answer_source.h"
+#include "app/environment.h"
+#include "app/http_client.h"
+
+namespace llama_gpu::app {
+
+// A server that speaks OpenAI's protocol.
+struct RemoteServer {
+  std::string base_url;  // "http://127.0.0.1:8484", without /v1
+  std::string api_key = {};
+};
+
+// From what a person writes after --url: with or without /v1 and a slash at the end.
+RemoteServer remote_server(std::string url, std::string api_key);
+
+// What a server serves.
+struct RemoteModel {
+  std::string id;
+  int64_t vocab_size = 0;  // 0: it does not say
+};
+// All models; kServerUnreachable, or the server's own error.
+Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server);
+
+// Posts a JSON body and hands on the data of each event of the answer, "[DONE]" left out. A false from
+// `on_data` ends it. The server's own error, also one inside the stream.
+Status stream_events(const HttpClient& http, const RemoteServer& server, std::string_view path,
+                     std::string body, const std::function<bool(std::string_view data)>& on_data);
+
+// Answers with a model of a server. One thread.
+class RemoteAnswers final : public AnswerSource {
+ public:
+  RemoteAnswers(const Environment& environment, RemoteServer server, std::string model)
+      : environment_(environment), server_(std::move(server)), model_(std::move(model)) {}
+
+  Result<AnswerEnd> answer(const std::vector<text::ChatMessage>& conversation, const AnswerOptions& options,
+                           const std::function<void(std::string_view)>& on_text,
+                           const std::atomic<bool>& cancelled) override;
+
+ private:
+  const Environment& environment_;
+  RemoteServer server_;
+  std::string model_;
+};
+
+}  // namespace llama_gpu::app

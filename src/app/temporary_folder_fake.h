@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "base/check.h"
+#include "base/file.h"
+
+namespace llama_gpu::app {
+
+// A folder of its own for a test, removed with its contents.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "llama-gpu-test-XXXXXX").string();
+    CHECK(::mkdtemp(pattern.data()) != nullptr, "no temporary folder");
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string path(const std::string& name) const { return path_ + "/" + name; }
+
+  // Returns the path of the new file.
+  std::string write(const std::string& name, std::string_view contents) const {
+    CHECK(write_file_atomically(path(name), contents).ok(), "a test's file cannot be written");
+    return path(name);
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace llama_gpu::app

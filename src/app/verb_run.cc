@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <iterator>
+
+#include "app/backends.h"
+#include "app/local_answers.h"
+#include "app/model_library.h"
+#include "app/remote_answers.h"
+#include "app/repl.h"
+#include "app/verbs.h"
+#include "base/strings.h"
+
+namespace llama_gpu::app {
+namespace {
+
+constexpr size_t kMaxPromptBytes = size_t{64} << 20;
+
+constexpr std::array kRunSettings = {SettingId::kEngineThreads, SettingId::kEngineCtxSize,
+                                     SettingId::kEngineBackend, SettingId::kServerApiKey};
+
+// Answers one prompt, from the command line or standard input, or chats when there is none.
+class RunVerb final : public Verb {
+ public:
+  void declare(CLI::App& command) override {
+    command.add_option("model", model_, "Model, default " + std::string(kDefaultModelId))->type_name("MODEL");
+    command.add_option("prompt", words_,
+                       "Prompt; without one it is read from standard input, or a chat begins");
+    command.add_option("--url", url_, "Use this running server instead of a model in this process");
+    command.add_option("--system", system_, "System prompt");
+    command.add_option("--max-tokens", options_.max_tokens, "Most tokens of an answer")
+        ->check(CLI::Range(1, 1 << 30));
+    command.add_option("--temperature", options_.temperature, "0: always the most likely token")
+        ->check(CLI::Range(0.0, 2.0));
+    command.add_option("--top-p", options_.top_p, "Share of probability to choose from")
+        ->check(CLI::Range(0.0, 1.0));
+    command.add_option("--seed", options_.seed, "Makes an answer repeatable");
+  }
+
+  std::span<const SettingId> setting_flags() const override { return kRunSettings; }
+
+  Result<int> run(VerbContext& context) override {
+    TRY(const std::optional<std::string> prompt, read_prompt(context.console));
+    TRY(const std::unique_ptr<AnswerSource> source, make_source(context));
+    if (!prompt) return chat(context, *source);
+    return answer(context, *source, *prompt);
+  }
+
+ private:
+  // nullopt where a person shall be asked.
+  Result<std::optional<std::string>> read_prompt(Console& console) const {
+    std::string prompt = join(std::vector<std::string_view>(words_.begin(), words_.end()), " ");
+    if (words_.empty()) {
+      if (console.in_is_terminal) return std::optional<std::string>();
+      prompt.assign(std::istreambuf_iterator<char>(console.in), {});
+      if (prompt.ends_with('\n')) prompt.pop_back();
+    }
+    const auto refuse = [](std::string message) {
+      return Error{ErrorCode::kInvalidRequest, std::move(message)};
+    };
+    if (prompt.empty())
+      return refuse("there is no prompt: give one, pipe one in, or start from a terminal to chat");
+    if (prompt.size() > kMaxPromptBytes) return refuse("the prompt is larger than 64 MiB");
+    if (!is_valid_utf8(prompt) || !is_valid_utf8(system_)) return refuse("the prompt is not UTF-8 text");
+    return std::optional(std::move(prompt));
+  }
+
+  Result<std::unique_ptr<AnswerSource>> make_source(VerbContext& context) const {
+    if (!url_.empty()) return make_remote(context);
+    const Settings& settings = context.settings.values;
+    const ModelLibrary library(settings.models.dir, settings.models.aliases);
+    TRY(const StoredModel model, library.find(model_.empty() ? kDefaultModelId : std::string_view(model_)));
+    engine::EngineOptions options = engine_options(settings, model.path);
+    options.max_sequences = 1;
+    TRY(std::unique_ptr<LocalAnswers> source, LocalAnswers::load(make_backends(), options));
+    return std::unique_ptr<AnswerSource>(std::move(source));
+  }
+
+  Result<std::unique_ptr<AnswerSource>> make_remote(VerbContext& context) const {
+    const RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
+    std::string model = model_;
+    if (model.empty()) {
+      const HttpClient http(context.environment, context.interrupts.flag());
+      TRY(const std::vector<RemoteModel> models, remote_models(http, server));
+      if (models.empty())
+        return Error{ErrorCode::kModelNotFound, "the server at '" + url_ + "' serves no model"};
+      model = models.front().id;
+    }
+    return std::unique_ptr<AnswerSource>(std::make_unique<RemoteAnswers>(context.environment, server, model));
+  }
+
+  Result<int> answer(VerbContext& context, AnswerSource& source, const std::string& prompt) const {
+    std::vector<text::ChatMessage> conversation;
+    if (!system_.empty()) conversation.push_back({"system", system_});
+    conversation.push_back({"user", prompt});
+    Console& console = context.console;
+    Result<AnswerEnd> end = source.answer(
+        conversation, options_, [&](std::string_view text) { console.out << text << std::flush; },
+        context.interrupts.flag());
+    TRY(const AnswerEnd done, std::move(end));
+    console.out << std::endl;
+    if (done.reason == engine::FinishReason::kCancelled) return Error{ErrorCode::kCancelled, "stopped"};
+    return 0;
+  }
+
+  Result<int> chat(VerbContext& context, AnswerSource& source) const {
+    const std::string history = context.environment.state_home() + "/llama-gpu/history";
+    const std::unique_ptr<LineEditor> editor = make_terminal_editor(stdin, stdout, stderr, history);
+    return Repl({source, *editor, context.console, context.interrupts}, options_, system_).run();
+  }
+
+  std::string model_;
+  std::vector<std::string> words_;
+  std::string url_;
+  std::string system_;
+  AnswerOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_run_verb() { return std::make_unique<RunVerb>(); }
+
+}  // namespace llama_gpu::app

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/verbs.h"
+
+#include <array>
+
+namespace llama_gpu::app {
+namespace {
+
+constexpr std::array kVerbs = {
+    VerbEntry{"pull", "Bring a model file into the models folder", false, make_pull_verb},
+    VerbEntry{"list", "List the models in the models folder", false, make_list_verb},
+    VerbEntry{"show", "Show what a model file holds", false, make_show_verb},
+    VerbEntry{"config", "Show the settings and where they come from", false, make_config_verb},
+    VerbEntry{"version", "Show the version", false, make_version_verb},
+};
+
+}  // namespace
+
+std::span<const VerbEntry> verbs() { return kVerbs; }
+
+}  // namespace llama_gpu::app
