@@ -67,7 +67,9 @@ def undocumented(file: Path) -> list[str]:
             detail_depth = None
         while class_stack and depth <= class_stack[-1]:
             class_stack.pop()
-            depth_of_private = None
+            # A struct inside a private section ends without ending the section.
+            if depth_of_private is not None and depth < depth_of_private:
+                depth_of_private = None
     return problems
 
 

@@ -15,29 +15,29 @@ namespace llama_gpu::engine {
 struct EngineOptions {
   std::string model_path;
   std::string backend = "cpu";
-  int32_t num_threads = 0;            // 0: one for each core this process may use
-  int32_t context_tokens = 0;         // longest sequence; 0: the model's own, up to kv_tokens
-  int32_t max_sequences = 32;         // run at once, KV permitting
-  int64_t kv_tokens = 0;              // size of the KV pool in tokens; 0: chosen from memory and context
-  int32_t step_tokens = 256;          // most rows of one step: the chunk size of prefill
-  std::string isa;                    // see BackendOptions::isa
+  int32_t num_threads = 0;     // 0: one for each core this process may use
+  int32_t context_tokens = 0;  // longest sequence; 0: the model's own, up to kv_tokens
+  int32_t max_sequences = 32;  // run at once, KV permitting
+  int64_t kv_tokens = 0;       // size of the KV pool in tokens; 0: chosen from memory and context
+  int32_t step_tokens = 256;   // most rows of one step: the chunk size of prefill
+  std::string isa;             // see BackendOptions::isa
 };
 
 // What a loaded model is, for lists and `show`.
 struct ModelInfo {
   std::string path;
   std::string architecture;
-  std::string name;                   // general.name, may be empty
+  std::string name;  // general.name, may be empty
   uint64_t file_size_bytes = 0;
-  uint64_t weight_bytes = 0;          // as packed
+  uint64_t weight_bytes = 0;  // as packed
   int64_t num_parameters = 0;
-  int64_t matmul_bytes_per_token = 0; // weights that a decode step reads, lm_head included
+  int64_t matmul_bytes_per_token = 0;  // weights that a decode step reads, lm_head included
   int32_t vocab_size = 0;
-  int32_t context_tokens = 0;         // longest sequence served
+  int32_t context_tokens = 0;  // longest sequence served
   int32_t train_context_tokens = 0;
   int64_t kv_bytes_per_token = 0;
   bool has_chat_template = false;
-  std::string backend;                // description, such as "cpu avx512, 2 threads"
+  std::string backend;  // description, such as "cpu avx512, 2 threads"
 };
 
 // A moment's figures.
@@ -47,7 +47,7 @@ struct EngineStats {
   int64_t kv_blocks_total = 0;
   int64_t kv_blocks_used = 0;
   uint64_t steps = 0;
-  uint64_t prompt_tokens = 0;         // computed in prefill
+  uint64_t prompt_tokens = 0;  // computed in prefill
   uint64_t generated_tokens = 0;
   uint64_t preemptions = 0;
 };
@@ -62,8 +62,8 @@ class Engine {
                                               GenerationListener& listener);
   virtual ~Engine() = default;
 
-  // Checks, renders, tokenises and queues on the caller's thread. Every update of the request comes after this
-  // returned. Errors: kInvalidValue (with param), kContextLengthExceeded (both numbers), kTemplateError.
+  // Checks, renders, tokenises and queues on the caller's thread. Every update of the request comes after
+  // this returned. Errors: kInvalidValue (with param), kContextLengthExceeded (both numbers), kTemplateError.
   virtual Result<SubmitReceipt> submit(GenerationRequest request) = 0;
 
   // Ends every choice within one step; the listener hears kCancelled. Unknown ids are ignored.

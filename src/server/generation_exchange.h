@@ -50,11 +50,13 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   class Mailbox;
   class Observer;
 
+  // What is known of one choice.
   struct Choice {
     bool has_finished = false;
     std::optional<SteadyTime> last_token = {};
   };
 
+  // The steps, in the order in which they come.
   void prepare();
   void echo_text_of(size_t prompt_idx);
   void launch();

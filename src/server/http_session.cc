@@ -5,8 +5,6 @@
 // -> kClosed.
 #include "server/http_session.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
@@ -29,7 +27,6 @@ using std::chrono::steady_clock;
 
 constexpr size_t kReadBytes = size_t{16} << 10;
 constexpr int kReadsAtOnce = 8;                    // then others get their turn
-constexpr milliseconds kHangUpPoll{200};           // while the input buffer is full, and so is not read
 constexpr size_t kKeptCapacity = size_t{4} << 10;  // of a buffer between requests
 
 std::string_view status_class(int status) {
@@ -138,11 +135,10 @@ void HttpSession::close() {
 
 // ---- Input
 
-// Whether enough was read for now: requests wait for the one that is answered, or for the client to read.
+// Whether the client must read answers before more of its requests are taken.
 bool HttpSession::is_input_paused() const {
   const size_t enough = server_.options.limits.max_pipelined_bytes;
-  const bool is_waiting = phase_ == Phase::kAnswering || (phase_ == Phase::kHead && backlog_bytes() > enough);
-  return is_waiting && input_.size() >= enough;
+  return phase_ == Phase::kHead && backlog_bytes() > enough && input_.size() >= enough;
 }
 
 void HttpSession::wait_readable() {
@@ -174,9 +170,14 @@ void HttpSession::read_available() {
       is_broken_ = code != asio::error::eof;
       return;
     }
-    if (phase_ == Phase::kLingering) continue;
+    if (phase_ == Phase::kLingering || is_closing_) continue;
     input_.append(bytes.data(), count);
     if (phase_ == Phase::kBody) process_input();
+    if (phase_ == Phase::kAnswering && input_.size() > server_.options.limits.max_pipelined_bytes) {
+      // Reading on is the only way to see that the client leaves, so what it sends beyond that is dropped.
+      is_closing_ = true;
+      input_.clear();
+    }
   }
 }
 
@@ -279,11 +280,6 @@ void HttpSession::on_peer_left() {
   if (!has_answers_to_send) shut_down();
 }
 
-bool HttpSession::has_peer_hung_up() {
-  pollfd descriptor{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
-  return ::poll(&descriptor, 1, 0) > 0 && (descriptor.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
-
 // ---- Output
 
 void HttpSession::append_head(const HttpResponse& response, bool is_stream) {
@@ -291,7 +287,8 @@ void HttpSession::append_head(const HttpResponse& response, bool is_stream) {
   is_stream_ = is_stream;
   is_chunked_ = is_stream && !is_http_1_0_;
   if (is_stream && is_http_1_0_) keep_alive_ = false;
-  if (is_closing_ || has_peer_left_ || server_.is_draining) keep_alive_ = false;
+  const bool is_last = has_peer_left_ && input_.empty();
+  if (is_closing_ || is_last || server_.is_draining) keep_alive_ = false;
   ResponseFrame frame;
   frame.framing = is_chunked_ ? Framing::kChunked : is_stream ? Framing::kUntilClose : Framing::kLength;
   frame.keep_alive = keep_alive_;
@@ -350,7 +347,7 @@ void HttpSession::end_answer() {
   const auto listener = std::exchange(listener_, nullptr);  // lives until this returns
   writer_.reset();
   observer_.on_exchange_ended();
-  phase_ = keep_alive_ ? Phase::kHead : Phase::kLingering;
+  phase_ = keep_alive_ && !is_closing_ ? Phase::kHead : Phase::kLingering;
   phase_begun_ = last_write_;
   flush();
   if (phase_ == Phase::kHead) process_input();
@@ -396,10 +393,9 @@ void HttpSession::on_flushed() {
     socket_.shutdown(Socket::shutdown_send, ignored);
     phase_begun_ = steady_clock::now();
     if (has_peer_left_) break_off();
-  } else if (phase_ == Phase::kHead && (has_peer_left_ || is_closing_)) {
-    break_off();
-  } else if (phase_ == Phase::kHead && !is_processing_ && !input_.empty()) {
+  } else if (phase_ == Phase::kHead && !is_processing_) {
     process_input();
+    if (phase_ == Phase::kHead && backlog_bytes() == 0 && (has_peer_left_ || is_closing_)) break_off();
     wait_readable();
   }
   set_deadline();
@@ -437,7 +433,6 @@ HttpSession::Time HttpSession::next_answer_deadline() const {
   if (status_ == 0 && admission_.route != nullptr && admission_.route->timeout_ms > 0) {
     deadline = std::min(deadline, phase_begun_ + milliseconds(admission_.route->timeout_ms));
   }
-  if (is_input_paused()) deadline = std::min(deadline, steady_clock::now() + kHangUpPoll);
   return deadline;
 }
 
@@ -475,7 +470,6 @@ void HttpSession::on_deadline() {
 void HttpSession::on_answer_deadline(Time now) {
   const HttpTimeouts& timeouts = server_.options.timeouts;
   const auto listener = listener_;
-  if (is_input_paused() && has_peer_hung_up()) return shut_down();
   if (backlog_bytes() > 0 && now >= last_progress_ + timeouts.write_stall) return shut_down();
   const int64_t timeout_ms = admission_.route != nullptr ? admission_.route->timeout_ms : 0;
   if (status_ == 0 && timeout_ms > 0 && now >= phase_begun_ + milliseconds(timeout_ms) && listener) {

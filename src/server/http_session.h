@@ -67,7 +67,6 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void on_head();
   void begin_answer();
   void on_peer_left();
-  bool has_peer_hung_up();
   void refuse(const Error& error);
 
   // Output

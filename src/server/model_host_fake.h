@@ -83,6 +83,7 @@ class FakeModelHost : public supervisor::ModelHost {
     return cancelled_.size();
   }
 
+  // ModelHost
   std::vector<supervisor::ServedModel> models() const override {
     const std::lock_guard lock(mutex_);
     return models_;

@@ -30,7 +30,8 @@ struct AnswerForm {
   bool include_usage = false;
   int32_t num_choices = 1;  // over all prompts
   bool has_logprobs = false;
-  std::vector<std::string> echoed;  // completions with echo: the prompt's text of each choice; else empty
+  std::vector<std::string> echoed =
+      {};  // completions with echo: the prompt's text of each choice; else empty
 };
 
 // Makes an answer's bytes of what the engine says. Pure; one thread. A stream's bytes are whole server-sent

@@ -80,14 +80,17 @@ struct Call {
 
 // ---- worker -> control plane
 
+// To HelloCall.
 struct HelloReply {
   int32_t protocol = kEngineProtocolVersion;
   std::string program;
   int64_t pid = 0;
 };
+// To TokenizeCall.
 struct TokensReply {
   std::vector<TokenId> tokens;
 };
+// To DetokenizeCall and ApplyTemplateCall.
 struct TextReply {
   std::string text;
 };

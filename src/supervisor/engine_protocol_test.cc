@@ -23,7 +23,7 @@ GenerationRequest full_request() {
   request.trace_id = "req-1";
   request.tenant_salt = "salt";
   request.prompt =
-      engine::ChatPrompt{{{"user", std::string("nul \0 and \"quotes\" \xf0\x9f\x99\x82", 25)}}, false};
+      engine::ChatPrompt{{{"user", std::string("nul \0 and \"quotes\" \xf0\x9f\x99\x82", 23)}}, false};
   request.sampling = {.temperature = 0.7F,
                       .top_k = 5,
                       .top_p = 0.95F,

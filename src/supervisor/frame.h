@@ -21,6 +21,7 @@ enum class FrameKind : uint8_t { kControl = 1, kStep = 2 };
 inline constexpr size_t kFrameHeaderBytes = 5;
 inline constexpr size_t kMaxFramePayloadBytes = size_t{16} << 20;
 
+// One message with what it is, its payload not read yet.
 struct Frame {
   FrameKind kind = FrameKind::kControl;
   std::string payload;

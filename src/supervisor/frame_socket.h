@@ -25,6 +25,7 @@ class SendBuffer {
 
   size_t pending_bytes() const { return bytes_.size() - offset_; }
   bool is_full() const { return pending_bytes() >= max_bytes_; }
+  // Forgets everything: the connection is another one.
   void clear();
 
  private:

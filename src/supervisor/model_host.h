@@ -24,10 +24,10 @@ enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kSto
 // Why a worker ended.
 struct WorkerExit {
   ExitKind kind = ExitKind::kCrashed;
-  int signal = 0;        // 0: none
-  int exit_code = 0;     // where signal is 0
-  std::string message;   // the error it reported, where it could
-  std::string log_tail;  // its last lines on stderr
+  int signal = 0;             // 0: none
+  int exit_code = 0;          // where signal is 0
+  std::string message = {};   // the error it reported, where it could
+  std::string log_tail = {};  // its last lines on stderr
 };
 
 // A moment's view of one worker.
@@ -36,10 +36,11 @@ struct WorkerStatus {
   std::string model;
   int64_t pid = 0;  // 0: none runs
   WorkerState state = WorkerState::kStarting;
+  bool is_ready = false;           // kReady, and heard of in the last two seconds
   int64_t since_unix_seconds = 0;  // when the state was entered
   int64_t restarts = 0;
   std::optional<WorkerExit> last_exit;
-  engine::EngineStats stats;
+  engine::EngineStats stats;  // its counters go on over restarts
   uint64_t memory_bytes = 0;  // resident
 };
 
@@ -57,7 +58,9 @@ struct ServedModel {
 class GenerationObserver {
  public:
   virtual ~GenerationObserver() = default;
+  // Once, before the first update.
   virtual void on_accepted(const engine::SubmitReceipt& receipt) = 0;
+  // In order of steps.
   virtual void on_update(const engine::SequenceUpdate& update) = 0;
   // Refused, or its worker ended. A request that had not begun waits for the new worker first.
   virtual void on_failed(const Error& error) = 0;
@@ -81,9 +84,11 @@ class ModelHost {
   // REQUIRES: `request.id` came from next_request_id(). kModelNotFound comes through the observer, too.
   virtual void generate(const std::string& model, engine::GenerationRequest request,
                         std::shared_ptr<GenerationObserver> observer) = 0;
-  // Frees the request's place within a step; the observer hears nothing more.
+  // Frees the request's place within a step; the observer hears nothing more, but for what is on its way to
+  // it at this moment. Unknown ids are ignored.
   virtual void cancel(engine::RequestId id) = 0;
 
+  // What the model's tokenizer and template make of a text, without generating. `done` is called once.
   virtual void tokenize(const std::string& model, engine::TextPrompt prompt,
                         std::function<void(Result<std::vector<TokenId>>)> done) = 0;
   virtual void detokenize(const std::string& model, std::vector<TokenId> tokens,

@@ -19,6 +19,7 @@ struct WireField {
   Member Struct::* member;
 };
 
+// A row of a WireFields table.
 template <typename Struct, typename Member>
 constexpr WireField<Struct, Member> field(std::string_view name, Member Struct::* member) {
   return {name, member};

@@ -57,6 +57,7 @@ Json write_json(const T& value) {
   }
 }
 
+// The Error of a field that is not as it must be.
 inline Error bad_json_field(std::string_view name, std::string_view expected) {
   return {ErrorCode::kProtocolError, "'" + std::string(name) + "' must be " + std::string(expected)};
 }
@@ -73,6 +74,7 @@ Status read_json_integer(const Json& json, std::string_view name, T& value) {
   return {};
 }
 
+// Defined below; the two need each other.
 template <typename T>
 Status read_json(const Json& json, std::string_view name, T& value);
 

@@ -18,6 +18,7 @@ struct MatrixView {
   int64_t cols = 0;
   int64_t stride = 0;  // in elements, >= cols
 
+  // No rows; rows without gaps; rows that lie `stride` elements apart.
   MatrixView() = default;
   MatrixView(T* data, int64_t rows, int64_t cols) : MatrixView(data, rows, cols, cols) {}
   MatrixView(T* data, int64_t rows, int64_t cols, int64_t stride)

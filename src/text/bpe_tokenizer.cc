@@ -33,10 +33,11 @@ Result<MergeTable> make_merges(const TokenizerSpec& spec, const TokenIndex& inde
     TRY(const TokenId left, token_of(index, left_text, i));
     TRY(const TokenId right, token_of(index, right_text, i));
     TRY(const TokenId result, token_of(index, std::string(left_text) + std::string(right_text), i));
-    if (kind_of(spec, result) == TokenKind::kControl) {
-      return tokenizer_error(kMergesField, "entry " + std::to_string(i) + " makes the control token " +
+    if (const TokenKind kind = kind_of(spec, result); kind != TokenKind::kNormal) {
+      return tokenizer_error(kMergesField, "entry " + std::to_string(i) + " makes the token " +
                                                in_quotes(spec.tokens[static_cast<size_t>(result)]) +
-                                               ", which plain text must not be able to spell");
+                                               " of kind " + std::to_string(static_cast<int>(kind)) +
+                                               ", expected kind 1: plain text must not spell another");
     }
     merges.insert(left, right, {static_cast<int32_t>(i), result});
   }

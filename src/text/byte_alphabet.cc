@@ -8,35 +8,36 @@
 namespace llama_gpu::text {
 namespace {
 
-constexpr uint32_t kAlphabetEnd = 0x144;  // 256 bytes, 68 of them not printable: U+0100 + 68
+constexpr size_t kAlphabetEnd = 0x144;  // 256 bytes, 68 of them not printable: U+0100 + 68
 
-constexpr bool is_printable(uint32_t byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
+bool is_printable(size_t byte) {
+  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-constexpr std::array<uint16_t, 256> make_code_points() {
-  std::array<uint16_t, 256> code_points{};
-  uint16_t next = 0x100;
-  for (uint16_t byte = 0; byte < 256; ++byte) code_points[byte] = is_printable(byte) ? byte : next++;
-  return code_points;
+struct Alphabet {
+  std::array<uint16_t, 256> code_point_of{};
+  std::array<int16_t, kAlphabetEnd> byte_of{};  // negative: not of the alphabet
+
+  Alphabet() {
+    byte_of.fill(-1);
+    uint16_t next = 0x100;
+    for (size_t byte = 0; byte < code_point_of.size(); ++byte) {
+      code_point_of[byte] = is_printable(byte) ? static_cast<uint16_t>(byte) : next++;
+      byte_of[code_point_of[byte]] = static_cast<int16_t>(byte);
+    }
+  }
+};
+
+const Alphabet& alphabet() {
+  static const Alphabet made;
+  return made;
 }
-
-constexpr std::array<uint16_t, 256> kCodePoints = make_code_points();
-
-constexpr std::array<int16_t, kAlphabetEnd> make_bytes() {
-  std::array<int16_t, kAlphabetEnd> bytes{};
-  bytes.fill(-1);
-  for (int16_t byte = 0; byte < 256; ++byte) bytes[kCodePoints[static_cast<size_t>(byte)]] = byte;
-  return bytes;
-}
-
-constexpr std::array<int16_t, kAlphabetEnd> kBytes = make_bytes();
 
 }  // namespace
 
 std::string spell_byte(uint8_t byte) {
   std::string spelling;
-  append_utf8(spelling, kCodePoints[byte]);
+  append_utf8(spelling, alphabet().code_point_of[byte]);
   return spelling;
 }
 
@@ -45,7 +46,7 @@ std::optional<std::string> unspell_bytes(std::string_view spelling) {
   while (!spelling.empty()) {
     const Utf8Char c = first_utf8_char(spelling);
     if (!c.is_valid || c.code_point >= kAlphabetEnd) return std::nullopt;
-    const int16_t byte = kBytes[c.code_point];
+    const int16_t byte = alphabet().byte_of[c.code_point];
     if (byte < 0) return std::nullopt;
     bytes += static_cast<char>(byte);
     spelling.remove_prefix(c.size_bytes);

@@ -72,9 +72,10 @@ Error unknown_name(std::string_view name) {
   std::string known;
   for (const Row& row : kRows) known += (known.empty() ? "'" : ", '") + std::string(row.name) + "'";
   return {ErrorCode::kUnsupportedModel,
-          "the model needs the pre-tokenizer '" + std::string(name) + "' (tokenizer.ggml.pre), known are " +
-              known,
-          "use a model of the SmolLM, Llama 3 or GPT-2 kind"};
+          (name.empty() ? "the model file names no pre-tokenizer"
+                        : "the model needs the pre-tokenizer '" + escape_line(name, 64) + "'") +
+              std::string(" (tokenizer.ggml.pre), known are ") + known,
+          "use a model of the SmolLM, Llama 3 or GPT-2 kind, or convert the model again"};
 }
 
 // How many bytes from the front of `text` are all characters, or all bytes that are none.

@@ -79,6 +79,8 @@ TEST(PreTokenizer, AnUnknownNameIsRefusedWithTheKnownOnes) {
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code, ErrorCode::kUnsupportedModel);
   EXPECT_THAT(made.error().message, HasSubstr("'klingon' (tokenizer.ggml.pre), known are 'gpt-2', 'smollm'"));
+  EXPECT_THAT(PreTokenizer::create("").error().message,
+              HasSubstr("names no pre-tokenizer (tokenizer.ggml.pre)"));
 }
 
 }  // namespace

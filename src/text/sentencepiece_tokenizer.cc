@@ -243,9 +243,11 @@ Result<std::unique_ptr<const Tokenizer>> SentencePieceTokenizer::create(const To
                                                                         const TokenIndex& index) {
   TRY(const ByteTokens byte_tokens, find_byte_tokens(spec));
   const auto num_bytes = std::ranges::count_if(byte_tokens, [](TokenId token) { return token >= 0; });
-  if (num_bytes < 256 && !spec.unknown) {
+  const bool has_unknown = spec.unknown && kind_of(spec, *spec.unknown) != TokenKind::kControl;
+  if (num_bytes < 256 && !has_unknown) {
     return tokenizer_error(kTokensField, "has tokens for " + std::to_string(num_bytes) +
-                                             " bytes, expected all 256 where there is no unknown_token_id");
+                                             " bytes, expected all 256 where unknown_token_id names no token "
+                                             "or a control token");
   }
   TRY(PieceVocabulary vocabulary, VocabularyBuilder(spec, index).build());
   vocabulary.byte_tokens = byte_tokens;

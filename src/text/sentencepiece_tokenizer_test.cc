@@ -68,11 +68,21 @@ TEST(SentencePieceTokenizer, CharactersWithoutBytesAreOneUnknownTokenARun) {
   spec.kinds[3 + 0xC3] = TokenKind::kUnused;
 
   EXPECT_THAT(make_tokenizer(spec)->encode("h\u00E9\u00E8h", false, false), ElementsAre(259, 260, 0, 260));
-  spec.unknown.reset();
-  const auto made = Tokenizer::create(spec);
-  ASSERT_FALSE(made.ok());
-  EXPECT_EQ(made.error().code, ErrorCode::kTokenizerInvalid);
-  EXPECT_THAT(made.error().message, HasSubstr("has tokens for 255 bytes, expected all 256"));
+}
+
+TEST(SentencePieceTokenizer, MissingBytesNeedAnUnknownTokenThatIsNoControlToken) {
+  TokenizerSpec spec = small_sentencepiece_spec();
+  spec.tokens[3 + 0xC3] = "gone";
+  spec.kinds[3 + 0xC3] = TokenKind::kUnused;
+  for (const std::optional<TokenId> unknown : {std::optional<TokenId>(), std::optional<TokenId>(2)}) {
+    spec.unknown = unknown;
+
+    const auto made = Tokenizer::create(spec);
+
+    ASSERT_FALSE(made.ok());
+    EXPECT_EQ(made.error().code, ErrorCode::kTokenizerInvalid);
+    EXPECT_THAT(made.error().message, HasSubstr("has tokens for 255 bytes, expected all 256"));
+  }
 }
 
 TEST(SentencePieceTokenizer, TextBehindASpecialTokenStartsAsAfterASpaceToo) {

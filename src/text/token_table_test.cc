@@ -88,9 +88,9 @@ const BadSpec kBadSpecs[] = {
        s.tokens[257] = "<s";
        s.merges = {"<s >"};
      },
-     "entry 0 makes the control token '<s>', which plain text must not be able to spell"},
-    {"MalformedByteToken", [](auto& s) { s.kinds[256] = TokenKind::kByte; },
-     "entry 256 is 'he', expected <0x00> to"},
+     "entry 0 makes the token '<s>' of kind 3, expected kind 1: plain text must not spell another"},
+    {"MalformedByteToken", [](auto& s) { s.kinds[250] = TokenKind::kByte; },
+     "entry 250 is '\u00FA', expected <0x00>"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Tokenizer, BadSpecTest, testing::ValuesIn(kBadSpecs),

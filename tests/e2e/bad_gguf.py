@@ -426,6 +426,10 @@ def tokenizers(base: Gguf) -> Iterator[BadModel]:
         items = [string(b"1") if kind == STRING else scalar(kind, 1)] * VOCAB
         model = changed("token_type", ARRAY, array(kind, items))
         yield bad(f"T-kinds-of-type-{kind}", model, TOKENIZER, "token_type", "run")
+    rows = VOCAB - 1
+    smaller = Tensor((DIM, rows), TYPE_F32, base.tensors["token_embd.weight"].data[: 4 * DIM * rows])
+    fewer_rows = base.with_tensor("token_embd.weight", smaller)
+    yield bad("T-fewer-rows-than-tokens", fewer_rows, INVALID, "rows", "run")
     for value in (VOCAB, 2**31, 2**32 - 1):
         yield bad(f"T-eos-{value}", changed("eos_token_id", U32, scalar(U32, value)), TOKENIZER, "eos", "run")
 

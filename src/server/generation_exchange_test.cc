@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/generation_exchange.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/clock_fake.h"
+#include "base/log.h"
+#include "server/json_reader.h"
+#include "server/model_host_fake.h"
+#include "server/response_writer_fake.h"
+#include "server/routes.gen.h"
+#include "server/server_context.h"
+
+namespace llama_gpu::server {
+namespace {
+
+using engine::FinishReason;
+using std::chrono::milliseconds;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+
+class GenerationExchangeTest : public testing::Test {
+ protected:
+  GenerationExchangeTest() {
+    configure_logging({.sink = [](std::string_view) {}});
+  }
+  ~GenerationExchangeTest() override { configure_logging({}); }
+
+  // Calls a route's handler with this body.
+  std::shared_ptr<RecordingWriter> call(Handler handler, std::string body) {
+    auto writer = std::make_shared<RecordingWriter>();
+    HttpRequest request;
+    request.body = std::move(body);
+    handler(Exchange{.server = context_,
+                     .request = std::move(request),
+                     .path_argument = "",
+                     .request_id = "req",
+                     .writer = writer});
+    writer->run_posted();
+    return writer;
+  }
+
+  std::shared_ptr<RecordingWriter> chat(std::string_view more) {
+    return call(handlers::create_chat_completion,
+                R"({"model":"fake","messages":[{"role":"user","content":"hi"}])" + std::string(more) + "}");
+  }
+  std::shared_ptr<RecordingWriter> completion(std::string_view fields) {
+    return call(handlers::create_completion, R"({"model":"alias",)" + std::string(fields) + "}");
+  }
+
+  static engine::SequenceUpdate update(std::string text, std::optional<FinishReason> finish = std::nullopt) {
+    engine::SequenceUpdate update;
+    update.text = std::move(text);
+    update.tokens = {1};
+    update.finish = finish;
+    return update;
+  }
+
+  static Json document(const RecordingWriter& writer) {
+    const auto read = read_json(writer.body());
+    EXPECT_TRUE(read.ok()) << writer.body();
+    return read.ok() ? *read : Json();
+  }
+
+  FakeModelHost host_;
+  telemetry::Registry metrics_;
+  FakeClock clock_;
+  ServerOptions options_;
+  ServerContext context_{.options = options_,
+                         .host = host_,
+                         .metrics = metrics_,
+                         .assets = {},
+                         .clock = clock_,
+                         .access = AccessControl(options_)};
+};
+
+TEST_F(GenerationExchangeTest, AnswersAChatWithOneDocument) {
+  host_.set_script({"Hello", " you"});
+  const auto writer = chat(R"(,"unknown":1,"x\r\ny,":2)");
+
+  const Json answer = document(*writer);
+  EXPECT_THAT(answer["id"].get<std::string>(), testing::StartsWith("chatcmpl-"));
+  EXPECT_EQ(answer["model"], "fake");
+  EXPECT_EQ(answer["created"], 1'700'000'000);
+  EXPECT_EQ(answer["choices"][0]["message"]["content"], "Hello you");
+  EXPECT_EQ(answer["usage"]["prompt_tokens"], 19);  // "user: hi\nassistant:"
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 2);
+  EXPECT_EQ(writer->head().headers.find("x-ignored-fields"), "unknown, x??y?");
+}
+
+TEST_F(GenerationExchangeTest, EchoesTheNameThatTheRequestUsed) {
+  host_.set_script({"a"});
+  const auto writer = completion(R"("prompt":"x")");
+
+  EXPECT_EQ(document(*writer)["model"], "alias");
+  EXPECT_EQ(host_.wait_for_request().model, "fake");
+  EXPECT_THAT(document(*writer)["id"].get<std::string>(), testing::StartsWith("cmpl-"));
+}
+
+TEST_F(GenerationExchangeTest, NumbersChoicesPromptByPrompt) {
+  host_.set_script({"a", "b"});
+  const auto writer = completion(R"("prompt":["one",[2,3]],"n":2,"max_tokens":1,"echo":true)");
+
+  const Json answer = document(*writer);
+  ASSERT_EQ(answer["choices"].size(), 4U);
+  EXPECT_EQ(answer["choices"][1]["text"], "onea");
+  EXPECT_EQ(answer["choices"][2]["text"],
+            "\x02\x03"
+            "a");
+  EXPECT_EQ(answer["choices"][3]["index"], 3);
+  EXPECT_EQ(answer["choices"][3]["finish_reason"], "length");
+  EXPECT_EQ(answer["usage"]["prompt_tokens"], 5);
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 4);
+}
+
+TEST_F(GenerationExchangeTest, ScoresAPromptWithoutGenerating) {
+  host_.set_script({"a"});
+  const auto writer = completion(R"("prompt":"xy","max_tokens":0,"echo":true,"logprobs":1)");
+
+  const Json choice = document(*writer)["choices"][0];
+  EXPECT_EQ(choice["text"], "xy");
+  EXPECT_EQ(choice["logprobs"]["token_logprobs"].dump(), "[null,-0.5]");
+  EXPECT_EQ(document(*writer)["usage"]["completion_tokens"], 0);
+}
+
+TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAre) {
+  const auto writer = call(handlers::create_completion, R"({"model":"nope","prompt":"x"})");
+
+  EXPECT_EQ(writer->head().status, 404);
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("'fake'")));
+  host_.set_models({});
+  EXPECT_THAT(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->body(),
+              HasSubstr("no model is served"));
+}
+
+TEST_F(GenerationExchangeTest, RefusesNewWorkWhileTheServerStops) {
+  context_.is_draining = true;
+
+  EXPECT_EQ(chat("")->head().status, 503);
+  EXPECT_EQ(host_.num_requests(), 0U);
+}
+
+TEST_F(GenerationExchangeTest, WaitsForTheFirstTokenWithTheStatus) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2}});
+  writer->run_posted();
+  EXPECT_FALSE(writer->has_begun());
+
+  request.observer->on_update(update("a"));
+  writer->run_posted();
+  EXPECT_TRUE(writer->is_stream());
+  EXPECT_THAT(writer->body(), HasSubstr(R"("content":"a")"));
+
+  request.observer->on_update(update("b", FinishReason::kStop));
+  writer->run_posted();
+  EXPECT_TRUE(writer->has_ended());
+  EXPECT_THAT(writer->body(), EndsWith("data: [DONE]\n\n"));
+}
+
+TEST_F(GenerationExchangeTest, WritesTheNewsOfOneStepAtOnce) {
+  const auto writer = chat(R"(,"stream":true,"n":2)");
+  const auto request = host_.wait_for_request();
+  auto first = update("a", FinishReason::kStop), second = update("b", FinishReason::kStop);
+  second.choice = 1;
+  request.observer->on_update(first);
+  request.observer->on_update(second);
+  EXPECT_FALSE(writer->has_begun());
+  writer->run_posted();
+
+  EXPECT_TRUE(writer->has_ended());
+}
+
+TEST_F(GenerationExchangeTest, GivesAnErrorBeforeTheFirstTokenItsStatus) {
+  for (const std::string_view more : {"", R"(,"stream":true)"}) {
+    const auto writer = chat(more);
+    host_.wait_for_request(host_.num_requests() - 1)
+        .observer->on_failed(
+            Error{ErrorCode::kContextLengthExceeded, "the prompt has 9 tokens, the context 8"});
+    writer->run_posted();
+
+    EXPECT_EQ(writer->head().status, 400);
+    EXPECT_THAT(writer->body(), HasSubstr("context_length_exceeded"));
+  }
+}
+
+TEST_F(GenerationExchangeTest, EndsAStreamThatFailsWithAnErrorEvent) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_update(update("a"));
+  writer->run_posted();
+  request.observer->on_update(update("b"));
+  request.observer->on_failed(Error{ErrorCode::kWorkerFailed, "the worker ended"});
+  writer->run_posted();
+
+  EXPECT_TRUE(writer->has_ended());
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr(R"("content":"b")"), HasSubstr(R"("code":"worker_failed")"),
+                                    EndsWith("data: [DONE]\n\n")));
+}
+
+TEST_F(GenerationExchangeTest, NeverSendsAFinishReasonOfItsOwn) {
+  for (const FinishReason finish : {FinishReason::kCancelled, FinishReason::kError}) {
+    const auto writer = chat("");
+    auto last = update("", finish);
+    if (finish == FinishReason::kError) last.error = Error{ErrorCode::kNumericError, "not finite"};
+    host_.wait_for_request(host_.num_requests() - 1).observer->on_update(last);
+    writer->run_posted();
+
+    EXPECT_EQ(writer->head().status, 500);
+  }
+}
+
+TEST_F(GenerationExchangeTest, RefusesAChoiceThatWasNotAskedFor) {
+  const auto writer = chat("");
+  auto wrong = update("x");
+  wrong.choice = 1;
+  host_.wait_for_request().observer->on_update(wrong);
+  writer->run_posted();
+
+  EXPECT_EQ(writer->head().status, 500);
+  EXPECT_EQ(host_.num_cancels(), 1U);
+}
+
+TEST_F(GenerationExchangeTest, CancelsTheOtherPromptsWhenOneFails) {
+  const auto writer = completion(R"("prompt":["a","b"])");
+  host_.wait_for_request(1).observer->on_failed(Error{ErrorCode::kInvalidValue, "bad"});
+  writer->run_posted();
+
+  EXPECT_EQ(writer->head().status, 400);
+  EXPECT_EQ(host_.num_cancels(), 2U);
+}
+
+TEST_F(GenerationExchangeTest, CancelsWhenTheClientLeaves) {
+  const auto writer = chat("");
+  const auto request = host_.wait_for_request();
+  writer->listener()->on_closed();
+
+  EXPECT_THAT(host_.wait_for_cancels(1), ElementsAre(request.request.id));
+  request.observer->on_update(update("late", FinishReason::kStop));
+  writer->run_posted();
+  EXPECT_FALSE(writer->has_begun());
+}
+
+TEST_F(GenerationExchangeTest, KeepsASilentStreamAliveWithComments) {
+  const auto writer = chat(R"(,"stream":true)");
+  writer->listener()->on_silence();
+
+  EXPECT_EQ(writer->head().status, 200);
+  EXPECT_EQ(writer->body(), ": keep-alive\n\n");
+}
+
+TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
+  const auto writer = chat("");
+  writer->listener()->on_silence();
+
+  EXPECT_FALSE(writer->has_begun());
+}
+
+TEST_F(GenerationExchangeTest, EndsWhenTheServerStops) {
+  const auto writer = chat(R"(,"stream":true)");
+  host_.wait_for_request().observer->on_update(update("a"));
+  writer->run_posted();
+  const auto listener = writer->listener();
+  listener->on_abort(Error{ErrorCode::kShuttingDown, "the server is being stopped"});
+
+  EXPECT_TRUE(writer->has_ended());
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr("shutting_down"), EndsWith("data: [DONE]\n\n")));
+  EXPECT_EQ(host_.num_cancels(), 1U);
+}
+
+TEST_F(GenerationExchangeTest, WaitsForTheTextOfAnEchoedPromptOfTokens) {
+  host_.set_script({"c"});
+  host_.hold_calls(true);
+  const auto writer = completion(R"("prompt":[97,98],"echo":true)");
+  EXPECT_EQ(host_.num_requests(), 0U);
+
+  host_.release_held();
+  writer->run_posted();
+  EXPECT_EQ(document(*writer)["choices"][0]["text"], "abc");
+}
+
+TEST_F(GenerationExchangeTest, FailsWhereThatTextCannotBeHad) {
+  host_.set_call_error(Error{ErrorCode::kInvalidValue, "token 97 is not in the vocabulary"});
+  const auto writer = completion(R"("prompt":[[97],[98]],"echo":true)");
+
+  EXPECT_EQ(writer->head().status, 400);
+}
+
+TEST_F(GenerationExchangeTest, ForgetsAnEchoWhoseClientLeft) {
+  host_.hold_calls(true);
+  const auto writer = completion(R"("prompt":[97],"echo":true)");
+  writer->listener()->on_closed();
+  host_.release_held();
+  writer->run_posted();
+
+  EXPECT_EQ(host_.num_requests(), 0U);
+}
+
+TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2, 3}});
+  clock_.advance(milliseconds(100));
+  request.observer->on_update(update("a"));
+  writer->run_posted();
+  clock_.advance(milliseconds(50));
+  request.observer->on_update(update("b", FinishReason::kStop));
+  writer->run_posted();
+
+  const std::string text = metrics_.expose();
+  EXPECT_THAT(text, AllOf(HasSubstr("llamagpu_prompt_tokens_total{model=\"fake\"} 3\n"),
+                          HasSubstr("llamagpu_generation_tokens_total{model=\"fake\"} 2\n"),
+                          HasSubstr("llamagpu_time_to_first_token_seconds_sum{model=\"fake\"} 0.1"),
+                          HasSubstr("llamagpu_inter_token_latency_seconds_sum{model=\"fake\"} 0.05"),
+                          HasSubstr("llamagpu_request_duration_seconds_sum{model=\"fake\"} 0.15")));
+}
+
+TEST_F(GenerationExchangeTest, CountsCachedTokens) {
+  const auto writer = chat("");
+  auto last = update("a", FinishReason::kStop);
+  last.num_cached_prompt_tokens = 16;
+  host_.wait_for_request().observer->on_update(last);
+  writer->run_posted();
+
+  EXPECT_EQ(document(*writer)["usage"]["prompt_tokens_details"]["cached_tokens"], 16);
+}
+
+TEST_F(GenerationExchangeTest, RefusesBadBodiesWithTheirField) {
+  EXPECT_THAT(chat(R"(,"temperature":3)")->body(), HasSubstr(R"("param":"temperature")"));
+  EXPECT_THAT(completion(R"("prompt":"")")->body(), HasSubstr(R"("param":"prompt")"));
+}
+
+TEST(IgnoredFields, FitIntoAHeader) {
+  EXPECT_EQ(ignored_fields_header({}), "");
+  EXPECT_EQ(ignored_fields_header({"a", "b c", "é"}), "a, b?c, ??");
+  const std::string many = ignored_fields_header(std::vector<std::string>(40, std::string(100, 'x')));
+  EXPECT_THAT(many, EndsWith("x, ..."));
+  EXPECT_LT(many.size(), 2200U);
+}
+
+}  // namespace
+}  // namespace llama_gpu::server

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/engine_client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace llama_gpu::supervisor {
+namespace {
+
+// A request that was with so many workers that ended by themselves is not sent to another.
+constexpr int kMaxAttempts = 2;
+// More than any request may ask for; the engine refuses what is too many.
+constexpr int32_t kMaxChoices = 4096;
+
+Error broken(std::string message) { return {ErrorCode::kProtocolError, std::move(message)}; }
+
+Error shutting_down() {
+  return {ErrorCode::kShuttingDown, "the server is being stopped", "send the request again in a moment"};
+}
+
+bool has_output(const engine::SequenceUpdate& update) {
+  return !update.text.empty() || !update.tokens.empty() || !update.prompt_logprobs.empty() || update.finish;
+}
+
+// Adds the counters, not what is of the moment.
+void add_counters(engine::EngineStats& sum, const engine::EngineStats& stats) {
+  sum.steps += stats.steps;
+  sum.prompt_tokens += stats.prompt_tokens;
+  sum.generated_tokens += stats.generated_tokens;
+  sum.preemptions += stats.preemptions;
+}
+
+}  // namespace
+
+EngineClient::EngineClient(ModelSpec spec, std::string program, RequestLimits limits, const Clock& clock)
+    : spec_(std::move(spec)), program_(std::move(program)), limits_(limits), clock_(clock) {}
+
+std::optional<engine::ModelInfo> EngineClient::info() const {
+  const std::lock_guard lock(info_mutex_);
+  return info_;
+}
+
+Error EngineClient::unavailable() const {
+  if (is_given_up_) {
+    return {ErrorCode::kWorkerFailed, "the model '" + spec_.id + "' cannot be run: its worker was given up",
+            "GET /admin/workers says why"};
+  }
+  if (has_failed_) {
+    return {ErrorCode::kWorkerFailed, "the worker of the model '" + spec_.id + "' ended and is not back yet",
+            "send the request again in a moment"};
+  }
+  return {ErrorCode::kModelLoading, "the model '" + spec_.id + "' is still being loaded",
+          "send the request again in a moment"};
+}
+
+Error EngineClient::ended(const WorkerExit& exit) const {
+  std::string how = exit.kind == ExitKind::kOutOfMemory ? "for lack of memory"
+                    : exit.kind == ExitKind::kHung      ? "because it hung"
+                    : exit.signal != 0                  ? "by signal " + std::to_string(exit.signal)
+                                                        : "unexpectedly";
+  return {ErrorCode::kWorkerFailed,
+          "the worker of the model '" + spec_.id + "' ended " + how + " during the request",
+          "send the request again"};
+}
+
+// ---- jobs
+
+void EngineClient::start(EngineJob started) {
+  const auto [job, is_new] =
+      jobs_.emplace(started.call_id, Job{std::move(started), {}, {}, {}, {}, {}, {}, {}});
+  CHECK(is_new, "a call id is used once");
+  held_bytes_ += job->second.frame.size();
+  if (job->second.observer) {
+    job->second.finished.resize(static_cast<size_t>(std::clamp(job->second.num_choices, 1, kMaxChoices)));
+    call_of_request_[job->second.request] = job->first;
+  }
+  if (is_draining_) {
+    fail(job, shutting_down());
+  } else if (is_given_up_) {
+    fail(job, unavailable());
+  } else if (jobs_.size() > limits_.max_requests || held_bytes_ > limits_.max_held_bytes) {
+    fail(job, {ErrorCode::kOverloaded, "the model '" + spec_.id + "' has more requests than it can hold",
+               "send the request again in a moment"});
+  } else if (is_ready_) {
+    send(job);
+  } else {
+    wait_for_worker(job->second);
+  }
+}
+
+void EngineClient::send(Jobs::iterator job) {
+  if (const Status status = link_->send(job->second.frame); !status.ok()) {
+    fail(job, status.error());
+    return;
+  }
+  job->second.is_sent = true;
+  unanswered_.insert(job->first);
+}
+
+void EngineClient::wait_for_worker(Job& job) {
+  job.is_sent = job.is_accepted = false;
+  job.deadline = clock_.now() + limits_.longest_wait;
+}
+
+EngineClient::Jobs::iterator EngineClient::erase(Jobs::iterator job) {
+  held_bytes_ -= job->second.frame.size();
+  if (job->second.observer) call_of_request_.erase(job->second.request);
+  return jobs_.erase(job);
+}
+
+EngineClient::Jobs::iterator EngineClient::fail(Jobs::iterator job, const Error& error) {
+  const auto observer = std::move(job->second.observer);
+  const auto done = std::move(job->second.done);
+  if (observer) call_of_request_.erase(job->second.request);
+  const auto next = erase(job);
+  if (observer) observer->on_failed(error);
+  if (done) done(error);
+  return next;
+}
+
+void EngineClient::cancel(engine::RequestId id) {
+  const auto found = call_of_request_.find(id);
+  if (found == call_of_request_.end()) return;
+  const auto job = jobs_.find(found->second);
+  const bool is_sent = job->second.is_sent;
+  erase(job);
+  if (is_sent) call(0, CancelNote{spec_.id, id});
+}
+
+void EngineClient::begin_drain() {
+  is_draining_ = true;
+  for (auto job = jobs_.begin(); job != jobs_.end();)
+    job = job->second.is_sent ? std::next(job) : fail(job, shutting_down());
+}
+
+void EngineClient::on_tick(SteadyTime now) {
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    const bool is_late = !job->second.is_sent && job->second.deadline <= now;
+    job = is_late ? fail(job, unavailable()) : std::next(job);
+  }
+}
+
+// ---- the worker's life
+
+void EngineClient::call(uint64_t id, CallBody body) {
+  const Result<std::string> payload = encode_call({id, std::move(body)});
+  CHECK(payload.ok(), "our own messages can be encoded");
+  link_->send_always(encode_frame(FrameKind::kControl, payload.value()).value());
+  if (id != 0) unanswered_.insert(id);
+}
+
+void EngineClient::on_spawned() {
+  hello_id_ = next_call_id();
+  call(hello_id_, HelloCall{kEngineProtocolVersion, program_});
+}
+
+void EngineClient::on_load() {
+  load_id_ = next_call_id();
+  call(load_id_, LoadCall{spec_.id, spec_.options});
+}
+
+void EngineClient::on_ready() {
+  is_ready_ = true;
+  has_failed_ = false;
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    const auto next = std::next(job);
+    send(job);
+    job = next;
+  }
+}
+
+void EngineClient::on_drain() { call(0, StopNote{.drain = true}); }
+
+void EngineClient::on_exit(const WorkerExit& exit, WorkerState next, bool was_its_fault) {
+  is_ready_ = false;
+  has_failed_ = true;
+  is_given_up_ = next == WorkerState::kFailed;
+  unanswered_.clear();
+  add_counters(earlier_stats_, stats_);
+  stats_ = {};
+  memory_bytes_ = 0;
+  for (auto job = jobs_.begin(); job != jobs_.end();) {
+    Job& held = job->second;
+    if (held.is_sent && was_its_fault) ++held.attempts;
+    if (next == WorkerState::kStopped) {
+      job = fail(job, shutting_down());
+    } else if (is_given_up_) {
+      job = fail(job, unavailable());
+    } else if (held.has_begun || held.attempts >= kMaxAttempts) {
+      job = fail(job, ended(exit));
+    } else {
+      if (held.is_sent) wait_for_worker(held);
+      ++job;
+    }
+  }
+}
+
+void EngineClient::describe(WorkerStatus& status) const {
+  status.model = spec_.id;
+  status.stats = stats_;
+  add_counters(status.stats, earlier_stats_);
+  status.memory_bytes = memory_bytes_;
+}
+
+// ---- what the worker says
+
+Status EngineClient::on_frame(const Frame& frame) {
+  if (frame.kind == FrameKind::kStep) {
+    TRY(const std::vector<engine::SequenceUpdate> updates, parse_step(frame.payload));
+    for (const engine::SequenceUpdate& update : updates) TRY_STATUS(on_update(update));
+    return {};
+  }
+  TRY(WorkerMessage message, parse_worker_message(frame.payload));
+  if (const auto* stats = std::get_if<StatsNote>(&message)) return on_stats(*stats);
+  return on_reply(std::get<Reply>(std::move(message)));
+}
+
+Status EngineClient::on_stats(const StatsNote& note) {
+  stats_ = note.stats;
+  memory_bytes_ = note.memory_bytes;
+  // Asked of our own list: an engine that hangs in its first step has not counted the request yet.
+  const bool is_busy =
+      std::any_of(jobs_.begin(), jobs_.end(), [](const auto& job) { return job.second.is_accepted; });
+  link_->report_heartbeat(is_busy, note.stats.steps);
+  return {};
+}
+
+Status EngineClient::on_reply(Reply reply) {
+  if (unanswered_.erase(reply.id) == 0)
+    return broken("call " + std::to_string(reply.id) + " was not made or is answered twice");
+  if (reply.id == hello_id_) return on_hello(reply);
+  if (reply.id == load_id_) return on_loaded(reply);
+  const auto job = jobs_.find(reply.id);
+  if (job == jobs_.end()) return {};  // cancelled meanwhile
+  // It drains, told so by somebody else: its successor will take the call.
+  if (!reply.body.ok() && reply.body.error().code == ErrorCode::kShuttingDown && !is_draining_) {
+    wait_for_worker(job->second);
+    return {};
+  }
+  if (job->second.observer) return on_accepted(job, reply.body);
+  const auto done = std::move(job->second.done);
+  erase(job);
+  done(std::move(reply.body));
+  return {};
+}
+
+Status EngineClient::on_hello(const Reply& reply) {
+  if (!reply.body.ok()) return reply.body.error();
+  const auto* hello = std::get_if<HelloReply>(&reply.body.value());
+  if (hello == nullptr) return broken("hello was not answered by hello");
+  if (hello->protocol != kEngineProtocolVersion || hello->program != program_) {
+    return broken("the worker is version " + hello->program + " with protocol " +
+                  std::to_string(hello->protocol) + ", this server is version " + program_ +
+                  " with protocol " + std::to_string(kEngineProtocolVersion));
+  }
+  link_->report_greeted();
+  return {};
+}
+
+Status EngineClient::on_loaded(const Reply& reply) {
+  if (!reply.body.ok()) {
+    link_->report_load_failed(reply.body.error());
+    return {};
+  }
+  const auto* info = std::get_if<engine::ModelInfo>(&reply.body.value());
+  if (info == nullptr) return broken("load was not answered by a model");
+  {
+    const std::lock_guard lock(info_mutex_);
+    info_ = *info;
+  }
+  link_->report_loaded();
+  return {};
+}
+
+Status EngineClient::on_accepted(Jobs::iterator job, const Result<ReplyBody>& body) {
+  if (!body.ok()) {
+    fail(job, body.error());
+    return {};
+  }
+  const auto* receipt = std::get_if<engine::SubmitReceipt>(&body.value());
+  if (receipt == nullptr || receipt->id != job->second.request)
+    return broken("submit was not answered by its receipt");
+  job->second.is_accepted = true;
+  if (!std::exchange(job->second.was_accepted, true)) job->second.observer->on_accepted(*receipt);
+  return {};
+}
+
+Status EngineClient::on_update(const engine::SequenceUpdate& update) {
+  const auto found = call_of_request_.find(update.id);
+  if (found == call_of_request_.end()) return {};  // cancelled; it was on its way
+  const auto entry = jobs_.find(found->second);
+  Job& job = entry->second;
+  if (!job.is_accepted)
+    return broken("news of request " + std::to_string(update.id) + " came before its receipt");
+  if (update.choice < 0 || update.choice >= std::ssize(job.finished) ||
+      job.finished[static_cast<size_t>(update.choice)]) {
+    return broken("news of choice " + std::to_string(update.choice) + " of request " +
+                  std::to_string(update.id) + ", which it has not or which ended");
+  }
+  if (has_output(update) && !std::exchange(job.has_begun, true)) {
+    held_bytes_ -= job.frame.size();
+    job.frame = {};
+  }
+  const std::shared_ptr<GenerationObserver> observer = job.observer;
+  if (update.finish) {
+    job.finished[static_cast<size_t>(update.choice)] = true;
+    if (std::all_of(job.finished.begin(), job.finished.end(), [](bool is_finished) { return is_finished; }))
+      erase(entry);
+  }
+  observer->on_update(update);
+  return {};
+}
+
+}  // namespace llama_gpu::supervisor

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/engine_client.h"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+
+#include "base/clock_fake.h"
+
+namespace llama_gpu::supervisor {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::FinishReason;
+using engine::SequenceUpdate;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// Keeps what the client sends and reports.
+class FakeLink final : public WorkerLink {
+ public:
+  Status send(std::string_view frame) override {
+    if (is_full) return Error{ErrorCode::kOverloaded, "full"};
+    return send_always(frame), Status();
+  }
+  void send_always(std::string_view frame) override {
+    FrameDecoder decoder;
+    decoder.append(frame);
+    sent.push_back(parse_call(decoder.next().value()->payload).value());
+  }
+  void report_greeted() override { reports.push_back("greeted"); }
+  void report_loaded() override { reports.push_back("loaded"); }
+  void report_load_failed(const Error& error) override { reports.push_back("load_failed: " + error.message); }
+  void report_heartbeat(bool is_busy, uint64_t progress) override {
+    reports.push_back((is_busy ? "busy " : "idle ") + std::to_string(progress));
+  }
+
+  bool is_full = false;
+  std::vector<Call> sent;
+  std::vector<std::string> reports;
+};
+
+// Keeps what a request hears.
+class Heard final : public GenerationObserver {
+ public:
+  void on_accepted(const engine::SubmitReceipt&) override { events.push_back("accepted"); }
+  void on_update(const SequenceUpdate& update) override {
+    events.push_back(update.text + (update.finish ? "!" : ""));
+  }
+  void on_failed(const Error& error) override {
+    events.push_back("failed: " + std::string(error_code_info(error.code).name));
+    last_error = error;
+  }
+
+  std::vector<std::string> events;
+  Error last_error;
+};
+
+class EngineClientTest : public testing::Test {
+ protected:
+  EngineClientTest() { client_.attach(link_); }
+
+  void become_ready() {
+    client_.on_spawned();
+    ASSERT_TRUE(reply(link_.sent.back().id, ReplyBody(HelloReply{kEngineProtocolVersion, "test", 1})).ok());
+    client_.on_load();
+    ASSERT_TRUE(reply(link_.sent.back().id, ReplyBody(engine::ModelInfo{})).ok());
+    link_.sent.clear();
+    client_.on_ready();
+  }
+  void worker_ends(int signal = SIGSEGV, WorkerState next = WorkerState::kBackoff) {
+    client_.on_exit({.kind = ExitKind::kCrashed, .signal = signal}, next,
+                    /*was_its_fault=*/signal != SIGKILL);
+  }
+  std::shared_ptr<Heard> start_request(engine::RequestId id, int32_t num_choices = 1) {
+    auto heard = std::make_shared<Heard>();
+    engine::GenerationRequest request;
+    request.id = id;
+    request.num_choices = num_choices;
+    EngineJob job = make_job(SubmitCall{"m", std::move(request)});
+    job.observer = heard;
+    job.request = id;
+    job.num_choices = num_choices;
+    call_of_[id] = job.call_id;
+    client_.start(std::move(job));
+    return heard;
+  }
+  EngineJob make_job(CallBody body) {
+    EngineJob job;
+    job.call_id = client_.next_call_id();
+    job.frame =
+        encode_frame(FrameKind::kControl, encode_call({job.call_id, std::move(body)}).value()).value();
+    return job;
+  }
+  Status say(const WorkerMessage& message) {
+    return client_.on_frame({FrameKind::kControl, encode_worker_message(message).value()});
+  }
+  Status reply(uint64_t call_id, Result<ReplyBody> body) { return say(Reply{call_id, std::move(body)}); }
+  Status accept(engine::RequestId id) {
+    return reply(call_of_[id], ReplyBody(engine::SubmitReceipt{id, {1, 2}}));
+  }
+  Status give(engine::RequestId id, const std::string& text, std::optional<FinishReason> finish = {},
+              int32_t choice = 0) {
+    SequenceUpdate update;
+    update.id = id;
+    update.choice = choice;
+    update.text = text;
+    update.finish = finish;
+    return client_.on_frame({FrameKind::kStep, encode_step(std::span(&update, 1))});
+  }
+  void pass(std::chrono::milliseconds time) {
+    clock_.advance(time);
+    client_.on_tick(clock_.now());
+  }
+
+  FakeClock clock_;
+  FakeLink link_;
+  std::map<engine::RequestId, uint64_t> call_of_;
+  EngineClient client_{{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}},
+                       "test",
+                       {.max_requests = 4, .max_held_bytes = 10'000, .longest_wait = 30s},
+                       clock_};
+};
+
+TEST_F(EngineClientTest, GreetsThenLoadsThenIsReady) {
+  client_.on_spawned();
+  EXPECT_EQ(std::get<HelloCall>(link_.sent.at(0).body).program, "test");
+  ASSERT_TRUE(reply(link_.sent[0].id, ReplyBody(HelloReply{kEngineProtocolVersion, "test", 1})).ok());
+  client_.on_load();
+  EXPECT_EQ(std::get<LoadCall>(link_.sent.at(1).body).model, "m");
+  engine::ModelInfo info;
+  info.vocab_size = 7;
+  ASSERT_TRUE(reply(link_.sent[1].id, ReplyBody(info)).ok());
+
+  EXPECT_THAT(link_.reports, ElementsAre("greeted", "loaded"));
+  EXPECT_EQ(client_.info()->vocab_size, 7);
+}
+
+TEST_F(EngineClientTest, ReportsALoadThatFailed) {
+  client_.on_spawned();
+  client_.on_load();
+  ASSERT_TRUE(reply(link_.sent[1].id, Error{ErrorCode::kModelInvalid, "no magic"}).ok());
+  EXPECT_THAT(link_.reports, ElementsAre("load_failed: no magic"));
+}
+
+TEST_F(EngineClientTest, RefusesAWorkerOfAnotherVersion) {
+  for (const HelloReply& hello : {HelloReply{2, "test", 1}, HelloReply{1, "older", 1}}) {
+    client_.on_spawned();
+    const Status refused = reply(link_.sent.back().id, ReplyBody(hello));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, HasSubstr(hello.program));
+    EXPECT_THAT(refused.error().message, HasSubstr("version test"));
+  }
+}
+
+TEST_F(EngineClientTest, HandsEverythingOnInOrder) {
+  become_ready();
+  const auto heard = start_request(5, /*num_choices=*/2);
+  ASSERT_TRUE(accept(5).ok());
+  ASSERT_TRUE(give(5, "a").ok());
+  ASSERT_TRUE(give(5, "b", FinishReason::kStop, 1).ok());
+  ASSERT_TRUE(give(5, "c", FinishReason::kStop).ok());
+
+  EXPECT_THAT(heard->events, ElementsAre("accepted", "a", "b!", "c!"));
+  ASSERT_TRUE(give(5, "late").ok());  // of a request that is over: ignored
+  EXPECT_EQ(heard->events.size(), 4U);
+}
+
+TEST_F(EngineClientTest, PassesARefusalOn) {
+  become_ready();
+  const auto heard = start_request(5);
+  ASSERT_TRUE(reply(call_of_[5], Error{ErrorCode::kContextLengthExceeded, "too long"}).ok());
+  EXPECT_THAT(heard->events, ElementsAre("failed: context_length_exceeded"));
+}
+
+TEST_F(EngineClientTest, AnswersOtherCallsOnce) {
+  become_ready();
+  std::vector<std::string> answers;
+  EngineJob job = make_job(DetokenizeCall{"m", {1}});
+  const uint64_t id = job.call_id;
+  job.done = [&](Result<ReplyBody> body) { answers.push_back(std::get<TextReply>(body.value()).text); };
+  client_.start(std::move(job));
+
+  ASSERT_TRUE(reply(id, ReplyBody(TextReply{"hi"})).ok());
+
+  EXPECT_THAT(answers, ElementsAre("hi"));
+  EXPECT_EQ(reply(id, ReplyBody(TextReply{"hi"})).error().code, ErrorCode::kProtocolError);
+}
+
+TEST_F(EngineClientTest, FailsWhatHasBegunAndSendsTheRestToTheNextWorker) {
+  become_ready();
+  const auto begun = start_request(1), accepted = start_request(2), sent = start_request(3);
+  ASSERT_TRUE(accept(1).ok());
+  ASSERT_TRUE(accept(2).ok());
+  ASSERT_TRUE(give(1, "half an ans").ok());
+  ASSERT_TRUE(give(2, "").ok());  // no output yet
+
+  worker_ends(SIGKILL);
+
+  EXPECT_THAT(begun->events, ElementsAre("accepted", "half an ans", "failed: worker_failed"));
+  EXPECT_THAT(begun->last_error.message, HasSubstr("signal 9"));
+  EXPECT_THAT(sent->events, IsEmpty());
+  become_ready();
+  ASSERT_EQ(link_.sent.size(), 2U);
+  EXPECT_EQ(std::get<SubmitCall>(link_.sent[0].body).request.id, 2U);
+  EXPECT_EQ(std::get<SubmitCall>(link_.sent[1].body).request.id, 3U);
+  for (const engine::RequestId id : {2, 3}) {
+    ASSERT_TRUE(accept(id).ok());
+    ASSERT_TRUE(give(id, "whole", FinishReason::kStop).ok());
+  }
+  EXPECT_THAT(accepted->events, ElementsAre("accepted", "", "whole!"));
+  EXPECT_THAT(sent->events, ElementsAre("accepted", "whole!"));
+}
+
+TEST_F(EngineClientTest, DoesNotSendARequestToAThirdWorkerAfterTwoThatEndedByThemselves) {
+  become_ready();
+  const auto heard = start_request(1);
+  worker_ends(SIGSEGV);
+  become_ready();
+  EXPECT_THAT(heard->events, IsEmpty());
+
+  worker_ends(SIGSEGV);
+
+  EXPECT_THAT(heard->events, ElementsAre("failed: worker_failed"));
+}
+
+TEST_F(EngineClientTest, DoesNotBlameARequestForKillsFromOutside) {
+  become_ready();
+  const auto heard = start_request(1);
+  for (int i = 0; i < 5; ++i) {
+    worker_ends(SIGKILL);
+    become_ready();
+  }
+  EXPECT_THAT(heard->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, LetsRequestsWaitForAModelThatLoadsButNotForEver) {
+  const auto heard = start_request(1);
+  pass(29s);
+  EXPECT_THAT(heard->events, IsEmpty());
+  pass(1s);
+  EXPECT_THAT(heard->events, ElementsAre("failed: model_loading"));
+}
+
+TEST_F(EngineClientTest, LetsRequestsWaitForAWorkerThatRestartsButNotForEver) {
+  become_ready();
+  const auto heard = start_request(1);
+  worker_ends(SIGKILL);
+  pass(30s);
+  EXPECT_THAT(heard->events, ElementsAre("failed: worker_failed"));
+}
+
+TEST_F(EngineClientTest, LetsWhatIsSentRunAsLongAsItTakes) {
+  become_ready();
+  const auto heard = start_request(1);
+  pass(1h);
+  EXPECT_THAT(heard->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, FailsEverythingOnceTheWorkerIsGivenUp) {
+  const auto waiting = start_request(1);
+  worker_ends(SIGSEGV, WorkerState::kFailed);
+  const auto late = start_request(2);
+
+  EXPECT_THAT(waiting->events, ElementsAre("failed: worker_failed"));
+  EXPECT_THAT(late->events, ElementsAre("failed: worker_failed"));
+}
+
+TEST_F(EngineClientTest, RefusesMoreThanItCanHold) {
+  std::vector<std::shared_ptr<Heard>> held;
+  for (engine::RequestId id = 1; id <= 4; ++id) held.push_back(start_request(id));
+  EXPECT_THAT(start_request(5)->events, ElementsAre("failed: overloaded"));
+  for (const auto& heard : held) EXPECT_THAT(heard->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, RefusesMoreBytesThanItCanHoldUntilSomeHaveBegun) {
+  become_ready();
+  const auto long_call = [&] { return make_job(DetokenizeCall{"m", std::vector<TokenId>(3000, 7)}); };
+  std::vector<ErrorCode> refusals;
+  const auto keep = [&](Result<ReplyBody> body) {
+    if (!body.ok()) refusals.push_back(body.error().code);
+  };
+  EngineJob first = long_call(), second = long_call();
+  const uint64_t first_id = first.call_id;
+  first.done = second.done = keep;
+
+  client_.start(std::move(first));
+  client_.start(std::move(second));
+  ASSERT_TRUE(reply(first_id, ReplyBody(TextReply{""})).ok());
+  EngineJob third = long_call();
+  third.done = keep;
+  client_.start(std::move(third));
+
+  EXPECT_THAT(refusals, ElementsAre(ErrorCode::kOverloaded));
+}
+
+TEST_F(EngineClientTest, RefusesWhatTheConnectionDoesNotTake) {
+  become_ready();
+  link_.is_full = true;
+  EXPECT_THAT(start_request(1)->events, ElementsAre("failed: overloaded"));
+}
+
+TEST_F(EngineClientTest, CancelsAndHearsNothingMore) {
+  become_ready();
+  const auto queued = start_request(1), running = start_request(2);
+  ASSERT_TRUE(accept(2).ok());
+  link_.sent.clear();
+
+  client_.cancel(1);
+  client_.cancel(2);
+  client_.cancel(404);
+
+  ASSERT_EQ(link_.sent.size(), 2U);
+  EXPECT_EQ(std::get<CancelNote>(link_.sent[0].body).request, 1U);
+  EXPECT_EQ(std::get<CancelNote>(link_.sent[1].body).request, 2U);
+  EXPECT_TRUE(accept(1).ok());
+  EXPECT_TRUE(give(2, "on its way").ok());
+  EXPECT_TRUE(give(2, "", FinishReason::kCancelled).ok());
+  EXPECT_THAT(queued->events, IsEmpty());
+  EXPECT_THAT(running->events, ElementsAre("accepted"));
+}
+
+TEST_F(EngineClientTest, CancelsWhatWaitsWithoutAWord) {
+  const auto heard = start_request(1);
+  client_.cancel(1);
+  become_ready();
+  EXPECT_THAT(link_.sent, IsEmpty());
+  EXPECT_THAT(heard->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, RefusesNewRequestsWhileItDrainsAndFinishesThoseThatRun) {
+  become_ready();
+  const auto running = start_request(1);
+  client_.begin_drain();
+  EXPECT_THAT(start_request(2)->events, ElementsAre("failed: shutting_down"));
+  client_.on_drain();
+  EXPECT_TRUE(std::get<StopNote>(link_.sent.back().body).drain);
+  ASSERT_TRUE(accept(1).ok());
+  ASSERT_TRUE(give(1, "done", FinishReason::kStop).ok());
+  EXPECT_THAT(running->events, ElementsAre("accepted", "done!"));
+}
+
+TEST_F(EngineClientTest, RefusesWhatWaitsWhenItDrainsAndWhatRunsWhenItStops) {
+  const auto waiting = start_request(1);
+  client_.begin_drain();
+  EXPECT_THAT(waiting->events, ElementsAre("failed: shutting_down"));
+}
+
+TEST_F(EngineClientTest, FailsWhatStillRunsWhenTheWorkerStopped) {
+  become_ready();
+  const auto running = start_request(1);
+  worker_ends(0, WorkerState::kStopped);
+  EXPECT_THAT(running->events, ElementsAre("failed: shutting_down"));
+}
+
+TEST_F(EngineClientTest, KeepsARequestForTheNextWorkerWhenThisOneWasToldToStopByOthers) {
+  become_ready();
+  const auto heard = start_request(1);
+  ASSERT_TRUE(reply(call_of_[1], Error{ErrorCode::kShuttingDown, "stopping"}).ok());
+  EXPECT_THAT(heard->events, IsEmpty());
+  worker_ends(0);
+  become_ready();
+  EXPECT_EQ(link_.sent.size(), 1U);
+}
+
+TEST_F(EngineClientTest, CountsOnOverRestarts) {
+  become_ready();
+  StatsNote note;
+  note.stats.generated_tokens = 10;
+  note.stats.running = 2;
+  note.memory_bytes = 99;
+  ASSERT_TRUE(say(note).ok());
+  worker_ends();
+  WorkerStatus between;
+  client_.describe(between);
+  become_ready();
+  note.stats.generated_tokens = 1;
+  ASSERT_TRUE(say(note).ok());
+  WorkerStatus after;
+  client_.describe(after);
+
+  EXPECT_EQ(between.stats.generated_tokens, 10U);
+  EXPECT_EQ(between.stats.running, 0);
+  EXPECT_EQ(between.memory_bytes, 0U);
+  EXPECT_EQ(after.stats.generated_tokens, 11U);
+  EXPECT_EQ(after.stats.running, 2);
+  EXPECT_EQ(after.model, "m");
+}
+
+TEST_F(EngineClientTest, ReportsAWorkerAsBusyWhileARequestIsAccepted) {
+  become_ready();
+  link_.reports.clear();
+  StatsNote note;
+  note.stats.steps = 4;
+  ASSERT_TRUE(say(note).ok());
+  start_request(1);
+  ASSERT_TRUE(accept(1).ok());
+  ASSERT_TRUE(say(note).ok());
+  EXPECT_THAT(link_.reports, ElementsAre("idle 4", "busy 4"));
+}
+
+TEST_F(EngineClientTest, TakesNothingThatBreaksTheProtocol) {
+  become_ready();
+  start_request(1);
+  start_request(2);
+  const auto is_broken = [](const Status& status) {
+    return !status.ok() && status.error().code == ErrorCode::kProtocolError;
+  };
+
+  EXPECT_TRUE(is_broken(give(1, "before its receipt")));
+  EXPECT_TRUE(is_broken(reply(404, ReplyBody(TextReply{}))));
+  EXPECT_TRUE(is_broken(reply(call_of_[1], ReplyBody(TextReply{"not a receipt"}))));
+  EXPECT_TRUE(is_broken(reply(call_of_[2], ReplyBody(engine::SubmitReceipt{1, {}}))));
+  EXPECT_TRUE(is_broken(client_.on_frame({FrameKind::kControl, "junk"})));
+  EXPECT_TRUE(is_broken(client_.on_frame({FrameKind::kStep, "junk"})));
+}
+
+TEST_F(EngineClientTest, TakesNoNewsOfAChoiceThatIsOverOrWasNeverAskedFor) {
+  become_ready();
+  const auto heard = start_request(1, /*num_choices=*/2);
+  ASSERT_TRUE(accept(1).ok());
+  ASSERT_TRUE(give(1, "a", FinishReason::kStop, 0).ok());
+  for (const int32_t choice : {0, 2, -1}) EXPECT_FALSE(give(1, "x", {}, choice).ok()) << choice;
+  EXPECT_THAT(heard->events, ElementsAre("accepted", "a!"));
+}
+
+TEST_F(EngineClientTest, TakesNoOtherAnswerForHelloOrLoad) {
+  client_.on_spawned();
+  EXPECT_FALSE(reply(link_.sent.back().id, ReplyBody(TextReply{})).ok());
+  client_.on_spawned();
+  EXPECT_FALSE(reply(link_.sent.back().id, Error{ErrorCode::kInternal, "no"}).ok());
+  client_.on_load();
+  EXPECT_FALSE(reply(link_.sent.back().id, ReplyBody(TextReply{})).ok());
+}
+
+}  // namespace
+}  // namespace llama_gpu::supervisor

@@ -1,0 +1,585 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host with real processes: signals, kills and lies.
+#include "supervisor/supervised_model_host.h"
+
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <mutex>
+#include <thread>
+
+namespace llama_gpu::supervisor {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::FinishReason;
+using engine::SequenceUpdate;
+using testing::HasSubstr;
+
+// Nothing here takes so long; only a failing test does.
+constexpr auto kPatience = 60s;
+
+// Keeps what one request hears, for a test that waits for it.
+class Heard final : public GenerationObserver {
+ public:
+  void on_accepted(const engine::SubmitReceipt&) override {
+    change([this] { ++num_accepted_; });
+  }
+  void on_update(const SequenceUpdate& update) override {
+    change([&] {
+      text_ += update.text;
+      if (update.finish) finish_ = update.finish;
+    });
+  }
+  void on_failed(const Error& error) override {
+    change([&] { error_ = error; });
+  }
+
+  bool wait_for_text() {
+    return wait([this] { return !text_.empty(); });
+  }
+  // Until it finished or failed.
+  bool wait_for_end() {
+    return wait([this] { return finish_ || error_; });
+  }
+  std::string text() const { return locked(text_); }
+  std::optional<FinishReason> finish() const { return locked(finish_); }
+  std::optional<Error> error() const { return locked(error_); }
+  int num_accepted() const { return locked(num_accepted_); }
+
+ private:
+  template <typename Change>
+  void change(Change&& change) {
+    const std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+  template <typename Condition>
+  bool wait(Condition&& condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, condition);
+  }
+  template <typename T>
+  T locked(const T& value) const {
+    const std::lock_guard lock(mutex_);
+    return value;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string text_;
+  std::optional<FinishReason> finish_;
+  std::optional<Error> error_;
+  int num_accepted_ = 0;
+};
+
+bool eventually(const std::function<bool()>& condition) {
+  for (const auto end = std::chrono::steady_clock::now() + kPatience;
+       std::chrono::steady_clock::now() < end;) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(2ms);
+  }
+  return false;
+}
+
+size_t num_open_fds() {
+  const auto folder = std::filesystem::directory_iterator("/proc/self/fd");
+  return static_cast<size_t>(std::distance(begin(folder), end(folder)));
+}
+
+// Whether this process has a child, dead or alive.
+bool has_children() {
+  siginfo_t info;
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+class SupervisedModelHostTest : public testing::Test {
+ protected:
+  // Short times, so that what is waited for comes soon.
+  static ModelHostOptions options(std::vector<std::string> arguments = {"serve"}) {
+    ModelHostOptions options;
+    options.program_version = "test";
+    options.command.program = LLAMAGPU_TEST_WORKER;
+    options.command.arguments = std::move(arguments);
+    options.command.arguments.insert(options.command.arguments.begin(), "test_worker");
+    options.policy.first_backoff = 1ms;
+    options.policy.kill_grace = 200ms;
+    options.policy.max_failures = 1'000;
+    return options;
+  }
+  static ModelSpec model(const std::string& path = "fake", const std::string& id = "m") {
+    ModelSpec spec;
+    spec.id = id;
+    spec.options.model_path = path;
+    return spec;
+  }
+
+  void start(std::vector<ModelSpec> models, const ModelHostOptions& with) {
+    host_ = SupervisedModelHost::start(std::move(models), with).value();
+  }
+  void start_ready(const std::string& path = "fake") {
+    start({model(path)}, options());
+    ASSERT_TRUE(wait_until_ready());
+  }
+  bool wait_until_ready(const std::string& id = "m") {
+    return eventually([&] { return host_->find_model(id)->is_ready; });
+  }
+  bool wait_for_state(WorkerState state) {
+    return eventually([&] { return status().state == state; });
+  }
+  bool wait_for_exit(ExitKind kind) {
+    return eventually([&] { return status().last_exit && status().last_exit->kind == kind; });
+  }
+  WorkerStatus status() const { return host_->workers().at(0); }
+
+  std::shared_ptr<Heard> ask(const std::string& prompt, int64_t max_tokens = 16,
+                             const std::string& model = "m") {
+    auto heard = std::make_shared<Heard>();
+    engine::GenerationRequest request;
+    request.id = last_request_ = host_->next_request_id();
+    request.prompt = engine::TextPrompt{prompt, true, true};
+    request.max_tokens = max_tokens;
+    host_->generate(model, std::move(request), heard);
+    return heard;
+  }
+  std::vector<std::shared_ptr<Heard>> ask_many(int count, int64_t max_tokens) {
+    std::vector<std::shared_ptr<Heard>> all;
+    for (int i = 0; i < count; ++i) all.push_back(ask("stream", max_tokens));
+    return all;
+  }
+  void expect_answers() {
+    const auto heard = ask("are you there");
+    ASSERT_TRUE(heard->wait_for_end());
+    EXPECT_EQ(heard->finish(), FinishReason::kLength) << heard->error().value_or(Error{}).message;
+    EXPECT_THAT(heard->text(), testing::StartsWith("t0 t1 t2 "));
+    EXPECT_EQ(heard->num_accepted(), 1);
+  }
+
+  std::unique_ptr<SupervisedModelHost> host_;
+  engine::RequestId last_request_ = 0;
+};
+
+TEST_F(SupervisedModelHostTest, AnswersFromAWorkerProcess) {
+  start_ready();
+
+  expect_answers();
+
+  EXPECT_NE(status().pid, ::getpid());
+  EXPECT_GT(status().pid, 0);
+  EXPECT_EQ(status().state, WorkerState::kReady);
+  EXPECT_EQ(status().restarts, 0);
+  EXPECT_GT(status().since_unix_seconds, 1'600'000'000);
+  EXPECT_EQ(host_->find_model("m")->info->architecture, "fake");
+  EXPECT_TRUE(eventually([&] { return status().stats.generated_tokens == 16 && status().memory_bytes > 0; }));
+}
+
+TEST_F(SupervisedModelHostTest, ServesSeveralModelsByIdAndAlias) {
+  ModelSpec first = model("fake", "one"), second = model("fake", "two");
+  second.aliases = {"zwei"};
+  start({first, second}, options());
+
+  for (const std::string name : {"one", "two", "zwei"}) {
+    const auto heard = ask("hi", 2, name);
+    ASSERT_TRUE(heard->wait_for_end());
+    EXPECT_EQ(heard->text(), "t0 t1 ");
+  }
+  ASSERT_TRUE(wait_until_ready("one"));
+  EXPECT_EQ(host_->models().size(), 2U);
+  EXPECT_EQ(host_->find_model("zwei")->id, "two");
+  EXPECT_NE(host_->workers()[0].pid, host_->workers()[1].pid);
+  EXPECT_EQ(host_->workers()[1].id, "engine-1");
+}
+
+TEST_F(SupervisedModelHostTest, RefusesTwoModelsOfOneName) {
+  ModelSpec other = model("fake", "n");
+  other.aliases = {"m"};
+  EXPECT_EQ(SupervisedModelHost::start({model(), other}, options()).error().code, ErrorCode::kInvalidValue);
+}
+
+TEST_F(SupervisedModelHostTest, SaysThatAModelIsNotServed) {
+  start_ready();
+  const auto heard = ask("hi", 2, "mm");
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->error()->code, ErrorCode::kModelNotFound);
+  EXPECT_EQ(heard->error()->param, "model");
+  EXPECT_FALSE(host_->find_model("mm").has_value());
+}
+
+TEST_F(SupervisedModelHostTest, AnswersWhatNeedsNoGeneration) {
+  start_ready();
+  std::promise<std::vector<TokenId>> tokens;
+  std::promise<std::string> text, rendered;
+  host_->tokenize("m", {"ab", true, true}, [&](auto result) { tokens.set_value(result.value()); });
+  host_->detokenize("m", {104, 105}, [&](auto result) { text.set_value(result.value()); });
+  host_->apply_template("m", {{{"user", "hi"}}, true},
+                        [&](auto result) { rendered.set_value(result.value()); });
+
+  EXPECT_THAT(tokens.get_future().get(), testing::ElementsAre(97, 98));
+  EXPECT_EQ(text.get_future().get(), "hi");
+  EXPECT_EQ(rendered.get_future().get(), "user: hi\n");
+}
+
+TEST_F(SupervisedModelHostTest, RefusesATextThatCannotBeSent) {
+  start_ready();
+  EXPECT_TRUE(ask("\xff")->wait_for_end());
+  const auto broken = ask("\xff");
+  ASSERT_TRUE(broken->wait_for_end());
+  EXPECT_EQ(broken->error()->code, ErrorCode::kInvalidValue);
+  const auto huge = ask(std::string(17 << 20, 'x'));
+  ASSERT_TRUE(huge->wait_for_end());
+  EXPECT_EQ(huge->error()->code, ErrorCode::kRequestTooLarge);
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, EndsEightBegunStreamsWithAnErrorWhenTheWorkerIsKilledAndComesBack) {
+  start_ready("fake:step_ms=5");
+  const auto streams = ask_many(8, 1'000'000);
+  for (const auto& stream : streams) ASSERT_TRUE(stream->wait_for_text());
+  const int64_t first_pid = status().pid;
+
+  ::kill(static_cast<pid_t>(first_pid), SIGKILL);
+
+  for (const auto& stream : streams) {
+    ASSERT_TRUE(stream->wait_for_end());
+    ASSERT_TRUE(stream->error().has_value());
+    EXPECT_EQ(stream->error()->code, ErrorCode::kWorkerFailed);
+  }
+  ASSERT_TRUE(wait_until_ready());
+  EXPECT_NE(status().pid, first_pid);
+  EXPECT_EQ(status().restarts, 1);
+  EXPECT_EQ(status().last_exit->kind, ExitKind::kCrashed);
+  EXPECT_EQ(status().last_exit->signal, SIGKILL);
+  EXPECT_THAT(status().last_exit->log_tail, HasSubstr("test worker in mode serve"));
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, SendsWhatHadNotBegunToTheNextWorker) {
+  start_ready();
+  const auto pid = static_cast<pid_t>(status().pid);
+  ::kill(pid, SIGSTOP);
+  const auto streams = ask_many(8, 2);
+
+  ::kill(pid, SIGKILL);
+
+  for (const auto& stream : streams) {
+    ASSERT_TRUE(stream->wait_for_end());
+    EXPECT_EQ(stream->text(), "t0 t1 ");
+    EXPECT_EQ(stream->num_accepted(), 1);
+  }
+  EXPECT_EQ(status().restarts, 1);
+}
+
+TEST_F(SupervisedModelHostTest, IsNotReadyFromTheMomentItsWorkerIsGone) {
+  ModelHostOptions slow = options();
+  slow.policy.first_backoff = 60s;
+  start({model()}, slow);
+  ASSERT_TRUE(wait_until_ready());
+
+  ::kill(static_cast<pid_t>(status().pid), SIGKILL);
+
+  ASSERT_TRUE(wait_for_state(WorkerState::kBackoff));
+  EXPECT_FALSE(host_->find_model("m")->is_ready);
+  EXPECT_EQ(status().pid, 0);
+}
+
+TEST_F(SupervisedModelHostTest, LetsRequestsWaitWhileTheModelLoads) {
+  start({model("fake:load_ms=300")}, options());
+  const auto heard = ask("hi", 2);
+  EXPECT_FALSE(host_->find_model("m")->is_ready);
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->text(), "t0 t1 ");
+}
+
+TEST_F(SupervisedModelHostTest, LetsNoRequestWaitForEver) {
+  ModelHostOptions impatient = options();
+  impatient.limits.longest_wait = 50ms;
+  start({model("fake:load_ms=3000")}, impatient);
+  const auto heard = ask("hi", 2);
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->error()->code, ErrorCode::kModelLoading);
+}
+
+TEST_F(SupervisedModelHostTest, TellsACrashAnExitAndAFailedLoadApart) {
+  start_ready();
+  ASSERT_TRUE(ask("!signal 11 3")->wait_for_end());
+  ASSERT_TRUE(wait_for_exit(ExitKind::kCrashed));
+  EXPECT_EQ(status().last_exit->signal, SIGSEGV);
+
+  ASSERT_TRUE(wait_until_ready());
+  ASSERT_TRUE(ask("!exit 3 3")->wait_for_end());
+  ASSERT_TRUE(eventually([&] { return status().last_exit->exit_code == 3; }));
+
+  ASSERT_TRUE(wait_until_ready());
+  ASSERT_TRUE(ask("!exit 71 3")->wait_for_end());
+  ASSERT_TRUE(wait_for_exit(ExitKind::kOutOfMemory));
+
+  start({model("fake:load_error=model_invalid")}, options());
+  ASSERT_TRUE(wait_for_state(WorkerState::kFailed));
+  EXPECT_EQ(status().last_exit->kind, ExitKind::kLoadFailed);
+  EXPECT_THAT(status().last_exit->message, HasSubstr("cannot be loaded"));
+  EXPECT_EQ(status().restarts, 0);
+  const auto late = ask("hi");
+  ASSERT_TRUE(late->wait_for_end());
+  EXPECT_EQ(late->error()->code, ErrorCode::kWorkerFailed);
+}
+
+TEST_F(SupervisedModelHostTest, FailsARequestThatCrashesTwoWorkersAndServesTheOthers) {
+  start_ready();
+  const auto poison = ask("!signal 11 0");
+  ASSERT_TRUE(poison->wait_for_end());
+  EXPECT_EQ(poison->error()->code, ErrorCode::kWorkerFailed);
+  ASSERT_TRUE(eventually([&] { return status().restarts == 2; }));
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, GivesUpAWorkerThatCrashesWheneverItStarts) {
+  ModelHostOptions five = options();
+  five.policy.max_failures = 5;
+  start({model("fake:load_signal=6")}, five);
+  ASSERT_TRUE(wait_for_state(WorkerState::kFailed));
+  EXPECT_EQ(status().restarts, 4);
+  EXPECT_EQ(status().last_exit->signal, SIGABRT);
+}
+
+TEST_F(SupervisedModelHostTest, ReplacesAWorkerThatIsStopped) {
+  ModelHostOptions watchful = options();
+  watchful.policy.unready_silence = 700ms;
+  watchful.policy.hung_silence = 1'000ms;
+  start({model()}, watchful);
+  ASSERT_TRUE(wait_until_ready());
+  const auto pid = static_cast<pid_t>(status().pid);
+
+  ::kill(pid, SIGSTOP);
+
+  ASSERT_TRUE(wait_for_exit(ExitKind::kHung));
+  EXPECT_THAT(status().last_exit->message, HasSubstr("no heartbeat"));
+  ASSERT_TRUE(wait_until_ready());
+  EXPECT_NE(status().pid, pid);
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, IsNotReadyWhileItsWorkerIsStoppedAndReadyOnceItGoesOn) {
+  ModelHostOptions watchful = options();
+  watchful.policy.unready_silence = 700ms;
+  start({model()}, watchful);
+  ASSERT_TRUE(wait_until_ready());
+  const auto pid = static_cast<pid_t>(status().pid);
+
+  ::kill(pid, SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return !host_->find_model("m")->is_ready; }));
+  ::kill(pid, SIGCONT);
+
+  ASSERT_TRUE(wait_until_ready());
+  EXPECT_EQ(status().pid, pid);
+}
+
+TEST_F(SupervisedModelHostTest, ReplacesAWorkerWhoseEngineHangs) {
+  ModelHostOptions watchful = options();
+  watchful.policy.stalled_step = 500ms;
+  start({model()}, watchful);
+  ASSERT_TRUE(wait_until_ready());
+
+  const auto heard = ask("!hang 2");
+
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->error()->code, ErrorCode::kWorkerFailed);
+  EXPECT_EQ(status().last_exit->kind, ExitKind::kHung);
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, KillsAWorkerThatBreaksTheProtocol) {
+  start_ready();
+  int64_t restarts = 0;
+  for (const std::string name : {"junk", "gigabyte", "unasked"}) {
+    const auto heard = ask("!call " + name, 1'000'000);
+    ASSERT_TRUE(heard->wait_for_end());
+    EXPECT_EQ(heard->error()->code, ErrorCode::kWorkerFailed) << name;
+    ASSERT_TRUE(eventually([&] { return status().restarts > restarts; }));
+    ASSERT_TRUE(wait_until_ready()) << name;
+    EXPECT_EQ(status().last_exit->kind, ExitKind::kCrashed);
+    EXPECT_FALSE(status().last_exit->message.empty());
+    restarts = status().restarts;
+  }
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, ReplacesAWorkerThatHangsUp) {
+  start_ready();
+  const auto heard = ask("!call close", 1'000'000);
+  ASSERT_TRUE(heard->wait_for_end());
+  ASSERT_TRUE(wait_until_ready());
+  expect_answers();
+}
+
+TEST_F(SupervisedModelHostTest, SurvivesAWorkerThatTalksWithoutEnd) {
+  start_ready();
+  const auto heard = ask("!call chatter", 2);
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->text(), "t0 t1 ");
+  ASSERT_TRUE(ask("!exit 3 0")->wait_for_end());
+  EXPECT_LE(status().last_exit->log_tail.size(), 4096U);
+}
+
+TEST_F(SupervisedModelHostTest, KillsAWorkerOfAnotherVersionAndOneThatSaysNothing) {
+  ModelHostOptions five = options({"serve", "0.0.1"});
+  five.policy.max_failures = 2;
+  start({model()}, five);
+  ASSERT_TRUE(wait_for_state(WorkerState::kFailed));
+  EXPECT_THAT(status().last_exit->message, HasSubstr("version 0.0.1"));
+
+  ModelHostOptions mute = options({"mute"});
+  mute.policy.handshake_timeout = 100ms;
+  start({model()}, mute);
+  ASSERT_TRUE(wait_for_exit(ExitKind::kHung));
+  EXPECT_THAT(status().last_exit->message, HasSubstr("hello"));
+}
+
+TEST_F(SupervisedModelHostTest, TriesAgainWhereTheProgramIsMissing) {
+  ModelHostOptions missing = options();
+  missing.command.program = "/no/such/program";
+  missing.policy.max_failures = 3;
+  start({model()}, missing);
+  ASSERT_TRUE(wait_for_state(WorkerState::kFailed));
+  EXPECT_THAT(status().last_exit->message, HasSubstr("cannot start a worker process"));
+}
+
+TEST_F(SupervisedModelHostTest, LetsAWorkerFinishThatSomebodyElseToldToStop) {
+  start_ready("fake:step_ms=20");
+  const auto running = ask("stream", 10);
+  ASSERT_TRUE(running->wait_for_text());
+
+  ::kill(static_cast<pid_t>(status().pid), SIGTERM);
+  const auto next = ask("stream", 2);
+
+  ASSERT_TRUE(running->wait_for_end());
+  EXPECT_EQ(running->finish(), FinishReason::kLength);
+  ASSERT_TRUE(next->wait_for_end());
+  EXPECT_EQ(next->text(), "t0 t1 ");
+  ASSERT_TRUE(eventually([&] { return status().restarts == 1; }));
+  EXPECT_EQ(status().last_exit->kind, ExitKind::kStopped);
+}
+
+TEST_F(SupervisedModelHostTest, FreesAPlaceWhenARequestIsCancelled) {
+  start_ready("fake:step_ms=2");
+  const auto heard = ask("stream", 1'000'000);
+  ASSERT_TRUE(heard->wait_for_text());
+
+  host_->cancel(last_request_);
+
+  EXPECT_TRUE(eventually([&] { return status().stats.running == 0 && status().stats.generated_tokens > 0; }));
+  EXPECT_FALSE(heard->error().has_value());
+  EXPECT_FALSE(heard->finish().has_value());
+}
+
+TEST_F(SupervisedModelHostTest, FinishesWhatRunsWhenItIsStoppedThenRefuses) {
+  start_ready("fake:step_ms=20");
+  const auto heard = ask("stream", 10);
+  ASSERT_TRUE(heard->wait_for_text());
+
+  host_->stop();
+
+  EXPECT_EQ(heard->finish(), FinishReason::kLength);
+  EXPECT_EQ(status().state, WorkerState::kStopped);
+  EXPECT_EQ(status().last_exit->kind, ExitKind::kStopped);
+  EXPECT_FALSE(has_children());
+  const auto late = ask("hi");
+  EXPECT_EQ(late->error()->code, ErrorCode::kShuttingDown);
+}
+
+TEST_F(SupervisedModelHostTest, FailsWhatStillRunsAtTheDeadlineOfAStop) {
+  ModelHostOptions hasty = options();
+  hasty.policy.drain_timeout = 50ms;
+  start({model("fake:step_ms=10")}, hasty);
+  const auto heard = ask("stream", 1'000'000);
+  ASSERT_TRUE(heard->wait_for_text());
+
+  host_->stop();
+
+  EXPECT_EQ(heard->error()->code, ErrorCode::kShuttingDown);
+  EXPECT_FALSE(has_children());
+}
+
+TEST_F(SupervisedModelHostTest, StopsWorkersInEveryState) {
+  ModelHostOptions quick = options();
+  quick.policy.drain_timeout = quick.policy.kill_grace = 100ms;
+  start({model("fake:load_ms=60000")}, quick);
+  ASSERT_TRUE(wait_for_state(WorkerState::kLoading));
+  host_->stop();
+  EXPECT_FALSE(has_children());
+
+  quick.command.arguments = {"test_worker", "mute"};
+  start({model()}, quick);
+  ASSERT_TRUE(eventually([&] { return status().pid > 0; }));
+  host_->stop();
+  EXPECT_FALSE(has_children());
+
+  quick.command.arguments = {"test_worker", "exit"};
+  quick.policy.first_backoff = 60s;
+  start({model()}, quick);
+  ASSERT_TRUE(wait_for_state(WorkerState::kBackoff));
+  EXPECT_EQ(status().last_exit->exit_code, 3);
+  host_->stop();
+  EXPECT_EQ(status().state, WorkerState::kStopped);
+}
+
+TEST_F(SupervisedModelHostTest, LeavesNoDescriptorAndNoChildOverFiftyRestarts) {
+  ModelHostOptions quick = options();
+  quick.policy.longest_backoff = 1ms;
+  start({model()}, quick);
+  ASSERT_TRUE(wait_until_ready());
+  const size_t fds = num_open_fds();
+  const auto num_threads = [] {
+    const auto folder = std::filesystem::directory_iterator("/proc/self/task");
+    return std::distance(begin(folder), end(folder));
+  };
+  const auto threads = num_threads();
+
+  for (int i = 1; i <= 50; ++i) {
+    ::kill(static_cast<pid_t>(status().pid), SIGKILL);
+    ASSERT_TRUE(eventually([&] { return status().restarts == i && status().is_ready; })) << i;
+  }
+
+  EXPECT_EQ(num_open_fds(), fds);
+  EXPECT_EQ(num_threads(), threads);
+  host_.reset();
+  EXPECT_FALSE(has_children());
+}
+
+TEST_F(SupervisedModelHostTest, TakesItsWorkersWithItWhenItIsKilled) {
+  // A process between us and the worker: it starts a host, says the worker's pid, and waits to be killed.
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const pid_t middle = ::fork();
+  if (middle == 0) {
+    auto host = SupervisedModelHost::start({model()}, options()).value();
+    while (!host->find_model("m")->is_ready) std::this_thread::sleep_for(1ms);
+    const int64_t pid = host->workers()[0].pid;
+    [[maybe_unused]] const ssize_t written = ::write(ends[1], &pid, sizeof(pid));
+    for (;;) ::pause();
+  }
+  int64_t worker = 0;
+  ASSERT_EQ(::read(ends[0], &worker, sizeof(worker)), std::ssize(std::string(sizeof(worker), ' ')));
+  ::close(ends[0]);
+  ::close(ends[1]);
+
+  ::kill(middle, SIGKILL);
+  ::waitpid(middle, nullptr, 0);
+
+  // Whoever adopted it may not have reaped it yet: a zombie counts as gone.
+  EXPECT_TRUE(eventually([&] {
+    std::ifstream file("/proc/" + std::to_string(worker) + "/stat");
+    std::string stat;
+    return !std::getline(file, stat) || stat.find(") Z ") != std::string::npos;
+  }));
+}
+
+}  // namespace
+}  // namespace llama_gpu::supervisor

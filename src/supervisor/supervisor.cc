@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/supervisor.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace llama_gpu::supervisor {
+namespace {
+
+// What an epoll event says: a worker's index and which of its descriptors.
+enum class Source : uint64_t { kExit = 0, kSocket = 1, kLog = 2, kWake = 3 };
+
+uint64_t event_data(size_t index, Source source) {
+  return (uint64_t{index} << 2) | static_cast<uint64_t>(source);
+}
+
+// Makes epoll forget a descriptor that is not waited for any more. Those that were closed it forgot by
+// itself.
+void forget(int epoll_fd, int before, int now) {
+  if (before >= 0 && before != now) ::epoll_ctl(epoll_fd, EPOLL_CTL_DEL, before, nullptr);
+}
+
+// Makes epoll watch a descriptor, or changes what it is watched for.
+void watch(int epoll_fd, int fd, uint32_t events, uint64_t data) {
+  if (fd < 0) return;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = data;
+  if (::epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0) ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+}  // namespace
+
+Supervisor::Supervisor(UniqueFd epoll, UniqueFd wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}
+
+Result<std::unique_ptr<Supervisor>> Supervisor::start(std::vector<Member> members, const Clock& clock) {
+  UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (epoll.get() < 0 || wake.get() < 0) {
+    return Error{ErrorCode::kIoFailed, std::string("cannot watch workers: ") + std::strerror(errno),
+                 "raise the limit on open files"};
+  }
+  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(epoll), std::move(wake)));
+  watch(supervisor->epoll_.get(), supervisor->wake_.get(), EPOLLIN, event_data(0, Source::kWake));
+  for (Member& member : members) {
+    supervisor->workers_.push_back(std::make_unique<Worker>(std::move(member.spec), *member.session, clock,
+                                                            [self = supervisor.get()] { self->publish(); }));
+  }
+  supervisor->watched_.resize(members.size());
+  supervisor->publish();
+  supervisor->thread_ = std::thread(&Supervisor::run, supervisor.get());
+  return supervisor;
+}
+
+Supervisor::~Supervisor() { stop(); }
+
+bool Supervisor::post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_stopped_) return false;
+    tasks_.push_back(std::move(task));
+  }
+  ::eventfd_write(wake_.get(), 1);
+  return true;
+}
+
+std::vector<WorkerStatus> Supervisor::workers() const {
+  const std::lock_guard lock(mutex_);
+  return published_;
+}
+
+void Supervisor::stop() {
+  const std::lock_guard lock(stop_mutex_);
+  {
+    const std::lock_guard state_lock(mutex_);
+    is_stop_asked_ = true;
+  }
+  ::eventfd_write(wake_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+}
+
+void Supervisor::run() {
+  do {
+    const bool is_stopping = run_tasks();
+    for (const auto& worker : workers_) {
+      if (is_stopping) worker->stop();
+      worker->on_tick();
+      worker->flush();
+    }
+    publish();
+  } while (wait());
+  close_gate();
+}
+
+// Posts that came before the gate closed run still, so that none is lost.
+void Supervisor::close_gate() {
+  for (;;) {
+    run_tasks();
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = tasks_.empty();
+    if (is_stopped_) return;
+  }
+}
+
+bool Supervisor::wait() {
+  const auto is_over = [](const auto& worker) { return worker->is_over(); };
+  if (is_stopping_ && std::all_of(workers_.begin(), workers_.end(), is_over)) return false;
+  milliseconds timeout{1'000};
+  for (const auto& worker : workers_) timeout = std::min(timeout, worker->until_next_tick());
+  update_watched();
+  std::array<epoll_event, 64> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                 static_cast<int>(timeout.count()));
+  for (int i = 0; i < count; ++i) handle(events[static_cast<size_t>(i)].data.u64);
+  return true;
+}
+
+void Supervisor::update_watched() {
+  const int epoll_fd = epoll_.get();
+  std::vector<Worker::WaitFor> now;
+  for (const auto& worker : workers_) now.push_back(worker->wait_for());
+  // All that go first: a number may have been closed by one worker and given to another since.
+  for (size_t i = 0; i < now.size(); ++i) {
+    forget(epoll_fd, watched_[i].exit_fd, now[i].exit_fd);
+    forget(epoll_fd, watched_[i].socket_fd, now[i].socket_fd);
+    forget(epoll_fd, watched_[i].log_fd, now[i].log_fd);
+  }
+  for (size_t i = 0; i < now.size(); ++i) {
+    const uint32_t send_events = now[i].wants_to_send ? static_cast<uint32_t>(EPOLLOUT) : 0U;
+    watch(epoll_fd, now[i].exit_fd, EPOLLIN, event_data(i, Source::kExit));
+    watch(epoll_fd, now[i].socket_fd, EPOLLIN | send_events, event_data(i, Source::kSocket));
+    watch(epoll_fd, now[i].log_fd, EPOLLIN, event_data(i, Source::kLog));
+  }
+  watched_ = std::move(now);
+}
+
+void Supervisor::handle(uint64_t event_data) {
+  const auto index = static_cast<size_t>(event_data >> 2);
+  switch (static_cast<Source>(event_data & 3)) {
+    case Source::kExit:
+      return workers_[index]->on_exit();
+    case Source::kSocket:
+      return workers_[index]->on_socket();
+    case Source::kLog:
+      return workers_[index]->on_log();
+    case Source::kWake: {
+      eventfd_t count = 0;
+      ::eventfd_read(wake_.get(), &count);
+      return;
+    }
+  }
+}
+
+bool Supervisor::run_tasks() {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(tasks_);
+    is_stopping_ = is_stop_asked_;
+  }
+  for (const auto& task : tasks) task();
+  return is_stopping_;
+}
+
+void Supervisor::publish() {
+  uint64_t version = 0;
+  for (const auto& worker : workers_) version += worker->version();
+  // Step frames change nothing that is published, and come often.
+  if (version == std::exchange(published_version_, version)) return;
+  std::vector<WorkerStatus> statuses;
+  statuses.reserve(workers_.size());
+  for (const auto& worker : workers_) statuses.push_back(worker->status());
+  const std::lock_guard lock(mutex_);
+  published_ = std::move(statuses);
+}
+
+}  // namespace llama_gpu::supervisor
