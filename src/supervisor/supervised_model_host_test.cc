@@ -309,9 +309,9 @@ TEST_F(SupervisedModelHostTest, LetsNoRequestWaitForEver) {
 
 TEST_F(SupervisedModelHostTest, TellsACrashAnExitAndAFailedLoadApart) {
   start_ready();
-  ASSERT_TRUE(ask("!signal 11 3")->wait_for_end());
+  ASSERT_TRUE(ask("!signal 6 3")->wait_for_end());
   ASSERT_TRUE(wait_for_exit(ExitKind::kCrashed));
-  EXPECT_EQ(status().last_exit->signal, SIGSEGV);
+  EXPECT_EQ(status().last_exit->signal, SIGABRT);
 
   ASSERT_TRUE(wait_until_ready());
   ASSERT_TRUE(ask("!exit 3 3")->wait_for_end());
@@ -333,7 +333,7 @@ TEST_F(SupervisedModelHostTest, TellsACrashAnExitAndAFailedLoadApart) {
 
 TEST_F(SupervisedModelHostTest, FailsARequestThatCrashesTwoWorkersAndServesTheOthers) {
   start_ready();
-  const auto poison = ask("!signal 11 0");
+  const auto poison = ask("!signal 6 0");
   ASSERT_TRUE(poison->wait_for_end());
   EXPECT_EQ(poison->error()->code, ErrorCode::kWorkerFailed);
   ASSERT_TRUE(eventually([&] { return status().restarts == 2; }));
