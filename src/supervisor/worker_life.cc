@@ -32,7 +32,9 @@ bool is_permanent(ErrorCode code) {
   }
 }
 
-std::string seconds(milliseconds duration) { return format_seconds(static_cast<double>(duration.count()) / 1000); }
+std::string seconds(milliseconds duration) {
+  return format_seconds(static_cast<double>(duration.count()) / 1000);
+}
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker process around a FakeEngine: supervisor_test_worker MODE [VERSION], its socket at descriptor 3.
+// A worker process around a FakeEngine, or a real one on the reference backend (mode "engine"):
+// supervisor_test_worker MODE [VERSION], its socket at descriptor 3.
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "ops/reference/reference_backend.h"
 #include "supervisor/engine_fake.h"
 #include "supervisor/engine_worker_process.h"
 #include "supervisor/worker_process.h"
@@ -53,6 +55,11 @@ int main(int argc, char** argv) {
     for (;;) ::pause();
   }
   if (mode == "exit") return 3;
+  if (mode == "engine") {
+    BackendRegistry backends;
+    backends.add("reference", make_reference_backend);
+    return run_engine_worker(kWorkerSocketFd, backends, version);
+  }
   const auto load = [](const engine::EngineOptions& options, engine::GenerationListener& listener) {
     return FakeEngine::load(options, listener, hooks());
   };
