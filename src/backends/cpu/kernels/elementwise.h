@@ -37,6 +37,12 @@ template <class Isa>
   return Isa::mul(series, Isa::float_of_bits(exponent));
 }
 
+// The nearest integer in +-127; 127 for not-a-number (max and min return the second operand there).
+template <class Isa>
+[[gnu::always_inline]] inline typename Isa::I to_byte(typename Isa::F x) {
+  return Isa::to_int(Isa::max(Isa::min(x, Isa::set1(127.0f)), Isa::set1(-127.0f)));
+}
+
 // x = scale * q in blocks of 32, scale = largest magnitude / 127. A value that is not finite makes its whole
 // block so, and with it every output: nothing bad is hidden.
 template <class Isa>
@@ -49,7 +55,7 @@ void quantize_row(const float* x, int64_t cols, ActivationBlock* blocks) {
                                                        Isa::bit_and(Isa::bits_of(high), magnitude_bits)));
     const float largest = __builtin_bit_cast(float, largest_bits);
     const auto inverse = Isa::set1(largest == 0 ? 0.0f : 127.0f / largest);
-    const auto q_low = Isa::to_int(Isa::mul(low, inverse)), q_high = Isa::to_int(Isa::mul(high, inverse));
+    const auto q_low = to_byte<Isa>(Isa::mul(low, inverse)), q_high = to_byte<Isa>(Isa::mul(high, inverse));
     ActivationBlock& block = blocks[b];
     Isa::store_bytes(block.q, q_low);
     Isa::store_bytes(block.q + 16, q_high);
