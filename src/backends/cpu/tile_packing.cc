@@ -118,49 +118,63 @@ struct PackQ6_K {
   using Tile = TileQ6_K;
   using Block = BlockQ6_K;
 
-  // Where the file keeps value v: the byte of its low bits and of its high bits, and their shifts.
-  struct Place {
-    int low_byte, low_shift, high_byte, high_shift;
-  };
-  static Place place(int v) {
-    const int half = v / 128, quarter = v % 128 / 32, i = v % 32;
-    return {64 * half + 32 * (quarter % 2) + i, 4 * (quarter / 2), 32 * half + i, 2 * quarter};
-  }
-
-  // The byte that holds the high bits of column i of sub-block s.
-  template <class AnyTile>
-  static auto& high_byte(AnyTile& tile, int s, int i, int64_t r) {
-    return tile.high[s][i / 16][kWord * r + i % kWord];
-  }
-
   static void put(const Block& block, int64_t r, Tile& tile) {
     tile.d[r] = block.d;
     for (int i = 0; i < 16; ++i) tile.scales[i][r] = block.scales[i];
+    uint8_t numbers[256];
+    read_numbers(block, numbers);
     for (int s = 0; s < kSuperBlocks; ++s) {
-      uint8_t low[32];
-      for (int i = 0; i < 32; ++i) {
-        const Place p = place(32 * s + i);
-        low[i] = (block.ql[p.low_byte] >> p.low_shift) & 15;
-        const int high = (block.qh[p.high_byte] >> p.high_shift) & 3;
-        high_byte(tile, s, i, r) |= static_cast<uint8_t>(high << (2 * (i / kWord % 4)));
+      put_nibbles(numbers + 32 * s, r, tile.low[s]);
+      for (int part = 0; part < 2; ++part) {
+        const uint8_t* high = numbers + 32 * s + 16 * part;
+        for (int i = 0; i < kWord; ++i) {
+          tile.high[s][part][kWord * r + i] = static_cast<uint8_t>(
+              high[i] >> 4 | high[4 + i] >> 4 << 2 | high[8 + i] >> 4 << 4 | high[12 + i] >> 4 << 6);
+        }
       }
-      put_nibbles(low, r, tile.low[s]);
     }
   }
   static Block get(const Tile& tile, int64_t r) {
     Block block = {.ql = {}, .qh = {}, .scales = {}, .d = tile.d[r]};
     for (int i = 0; i < 16; ++i) block.scales[i] = tile.scales[i][r];
+    uint8_t numbers[256];
     for (int s = 0; s < kSuperBlocks; ++s) {
-      uint8_t low[32];
-      get_nibbles(tile.low[s], r, low);
+      get_nibbles(tile.low[s], r, numbers + 32 * s);
       for (int i = 0; i < 32; ++i) {
-        const Place p = place(32 * s + i);
-        const int high = (high_byte(tile, s, i, r) >> (2 * (i / kWord % 4))) & 3;
-        block.ql[p.low_byte] |= static_cast<uint8_t>(low[i] << p.low_shift);
-        block.qh[p.high_byte] |= static_cast<uint8_t>(high << p.high_shift);
+        const int high = tile.high[s][i / 16][kWord * r + i % kWord] >> (2 * (i / kWord % 4));
+        numbers[32 * s + i] |= static_cast<uint8_t>((high & 3) << 4);
       }
     }
+    write_numbers(numbers, block);
     return block;
+  }
+
+ private:
+  // The 6-bit numbers in order. The file keeps 128 of them as four quarters of 32: low bits of quarters 0 and
+  // 2 share a byte, so do 1 and 3; the high bits of all four share one.
+  static void read_numbers(const Block& block, uint8_t* numbers) {
+    for (int half = 0; half < 2; ++half) {
+      for (int i = 0; i < 32; ++i) {
+        const uint8_t even = block.ql[64 * half + i], odd = block.ql[64 * half + 32 + i];
+        const uint8_t high = block.qh[32 * half + i];
+        uint8_t* quarters = numbers + 128 * half + i;
+        quarters[0] = static_cast<uint8_t>((even & 15) | (high & 3) << 4);
+        quarters[32] = static_cast<uint8_t>((odd & 15) | (high >> 2 & 3) << 4);
+        quarters[64] = static_cast<uint8_t>(even >> 4 | (high >> 4 & 3) << 4);
+        quarters[96] = static_cast<uint8_t>(odd >> 4 | high >> 6 << 4);
+      }
+    }
+  }
+  static void write_numbers(const uint8_t* numbers, Block& block) {
+    for (int half = 0; half < 2; ++half) {
+      for (int i = 0; i < 32; ++i) {
+        const uint8_t* quarters = numbers + 128 * half + i;
+        block.ql[64 * half + i] = static_cast<uint8_t>((quarters[0] & 15) | quarters[64] << 4);
+        block.ql[64 * half + 32 + i] = static_cast<uint8_t>((quarters[32] & 15) | quarters[96] << 4);
+        block.qh[32 * half + i] = static_cast<uint8_t>(quarters[0] >> 4 | quarters[32] >> 4 << 2 |
+                                                       quarters[64] >> 4 << 4 | quarters[96] >> 4 << 6);
+      }
+    }
   }
 };
 

@@ -14,6 +14,7 @@ namespace llama_gpu::cpu {
 struct Avx2 {
   static constexpr const char* kName = "avx2";
   static constexpr int kDirectRows = 4;
+  static constexpr int kDirectPanelRows = 2;
   static constexpr int kProductTiles = 1;
   static constexpr int kProductRows = 3;
   static constexpr int kQueries = 3;

@@ -14,6 +14,7 @@ namespace llama_gpu::cpu {
 struct Avx512 {
   static constexpr const char* kName = "avx512";
   static constexpr int kDirectRows = 8;
+  static constexpr int kDirectPanelRows = 4;
   static constexpr int kProductTiles = 2;
   static constexpr int kProductRows = 6;
   static constexpr int kQueries = 6;

@@ -16,9 +16,11 @@ namespace llama_gpu::cpu {
 // Every lane in a loop; compilers make of it what the baseline processor has.
 struct Scalar {
   static constexpr const char* kName = "scalar";
-  // Rows up to which packed weights are read without unpacking; tiles and rows that a product keeps in
-  // registers; the same for attention's queries and vectors of one value.
+  // Rows up to which packed weights are read without unpacking, and those of them that a product keeps in
+  // registers; the tiles and rows of products with unpacked weights; attention's queries and vectors of a
+  // value.
   static constexpr int kDirectRows = 2;
+  static constexpr int kDirectPanelRows = 2;
   static constexpr int kProductTiles = 1;
   static constexpr int kProductRows = 2;
   static constexpr int kQueries = 2;

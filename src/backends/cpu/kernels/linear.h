@@ -143,8 +143,9 @@ void quant_linear_direct(const TileProduct& p) {
   for (int64_t t = p.first_tile; t < p.end_tile; ++t) {
     const std::byte* tile = p.tiles + t * p.tile_bytes;
     const Ahead ahead = {tile + kPrefetchBytes, p.tile_bytes / (p.cols / kBlockCols)};
-    with_constant<Isa::kDirectRows>(
-        p.num_rows, [&](auto n) { quant_product<Isa, Format, 1, n>(p, {&tile, t, 0, ahead}); });
+    for_row_parts<Isa::kDirectPanelRows>(p.num_rows, [&](auto n, int64_t, int64_t row) {
+      quant_product<Isa, Format, 1, n>(p, {&tile, t, row, ahead});
+    });
   }
 }
 
@@ -166,7 +167,7 @@ void quant_linear_unpacked(const TileProduct& p) {
     const int64_t step = (kTiles * p.tile_bytes + parts * num_blocks - 1) / (parts * num_blocks);
     for_row_parts<Isa::kProductRows>(p.num_rows, [&](auto n, int64_t part, int64_t row) {
       const Ahead ahead = {next + part * num_blocks * step, step};
-      quant_product<Isa, FormatUnpacked<Isa, Format>, kTiles, n>(p, {tiles, t, row, ahead});
+      quant_product<Isa, Unpacked<Isa, Format>, kTiles, n>(p, {tiles, t, row, ahead});
     });
   }
 }

@@ -163,14 +163,15 @@ struct FormatQ6_K {
   static typename Isa::F min(const std::byte*, int64_t) { return Isa::zero(); }
 };
 
-// Blocks of `Source` that unpack() wrote to scratch memory: the same numbers, read without work.
-template <class Isa, class Source>
+// Blocks that unpack() wrote to scratch memory: the same numbers, read without work. Types that differ only
+// in how they are packed share it.
+template <class Isa, int offset, int halves, bool has_min, bool is_wide>
 struct FormatUnpacked {
   using Tile = UnpackedBlock;
-  static constexpr int kOffset = Source::kOffset;
-  static constexpr int kHalves = Source::kHalves;
-  static constexpr bool kHasMin = Source::kHasMin;
-  static constexpr bool kIsWide = Source::kIsWide;
+  static constexpr int kOffset = offset;
+  static constexpr int kHalves = halves;
+  static constexpr bool kHasMin = has_min;
+  static constexpr bool kIsWide = is_wide;
 
   // As the top of this file says.
   template <int g>
@@ -185,6 +186,10 @@ struct FormatUnpacked {
     return Isa::load(tile_block<Tile>(tile, b).min);
   }
 };
+
+// What blocks of `Format` become.
+template <class Isa, class Format>
+using Unpacked = FormatUnpacked<Isa, Format::kOffset, Format::kHalves, Format::kHasMin, Format::kIsWide>;
 
 // Writes the blocks of a tile in the form that FormatUnpacked reads.
 template <class Isa, class Format>
