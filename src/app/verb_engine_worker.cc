@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+
+#include "app/backends.h"
+#include "app/verbs.h"
+#include "app/version.h"
+#include "supervisor/engine_worker_process.h"
+
+namespace llama_gpu::app {
+namespace {
+
+// The process that runs one model for `serve`, which starts it; not for people.
+class EngineWorkerVerb final : public Verb {
+ public:
+  void declare(CLI::App& command) override {
+    command.add_option("--fd", fd_, "Socket to the server, inherited")
+        ->required()
+        ->check(CLI::Range(3, 1 << 20));
+  }
+
+  Result<int> run(VerbContext&) override {
+    supervisor::become_worker_process();
+    const BackendRegistry backends = make_backends();
+    return supervisor::run_engine_worker(fd_, backends, std::string(program_version()));
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_engine_worker_verb() { return std::make_unique<EngineWorkerVerb>(); }
+
+}  // namespace llama_gpu::app
