@@ -26,6 +26,7 @@ struct AcceptedRequest {
   bool prompt_logprobs = false;
 };
 
+// What a request is checked against. Borrowed for the call.
 struct AcceptContext {
   const PromptEncoder& encoder;
   int32_t context_tokens = 0;

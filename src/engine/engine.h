@@ -12,6 +12,7 @@
 
 namespace llama_gpu::engine {
 
+// What a model is loaded with; Engine::load checks every value.
 struct EngineOptions {
   std::string model_path;
   std::string backend = "cpu";
@@ -62,8 +63,9 @@ class Engine {
                                               GenerationListener& listener);
   virtual ~Engine() = default;
 
-  // Checks, renders, tokenises and queues on the caller's thread. Every update of the request comes after
-  // this returned. Errors: kInvalidValue (with param), kContextLengthExceeded (both numbers), kTemplateError.
+  // Checks, renders, tokenises and queues on the caller's thread. The engine thread may give out first
+  // updates while this returns. Errors: kInvalidValue (with param), kContextLengthExceeded (both numbers),
+  // kTemplateError.
   virtual Result<SubmitReceipt> submit(GenerationRequest request) = 0;
 
   // Ends every choice within one step; the listener hears kCancelled. Unknown ids are ignored.
@@ -72,8 +74,11 @@ class Engine {
   virtual ModelInfo info() const = 0;
   virtual EngineStats stats() const = 0;
 
+  // Tokens of a text, which may be empty.
   virtual Result<std::vector<TokenId>> tokenize(const TextPrompt& prompt) const = 0;
+  // Their text, invalid UTF-8 replaced. kInvalidValue, param "tokens", for an id outside of the vocabulary.
   virtual Result<std::string> detokenize(std::span<const TokenId> tokens) const = 0;
+  // The conversation as the model would read it. kTemplateError, also where the model has no template.
   virtual Result<std::string> apply_template(const ChatPrompt& prompt) const = 0;
   // The bytes of one token. REQUIRES: 0 <= token < vocab_size.
   virtual std::string_view token_bytes(TokenId token) const = 0;

@@ -60,19 +60,23 @@ class SteppedGenerator {
  public:
   explicit SteppedGenerator(LoadedEngine loaded) : loaded_(std::move(loaded)) {}
 
+  // Checks and queues a request.
   void add(GenerationRequest request) {
     auto accepted = accept_request(std::move(request), {*loaded_.encoder, loaded_.info.context_tokens, 99});
     ASSERT_TRUE(accepted.ok()) << accepted.error().message;
     generator().add(std::move(accepted).value());
     hear();
   }
+  // Computes one step.
   void step() {
     generator().step();
     hear();
   }
+  // Computes until nothing is left to do.
   void run() {
     while (generator().has_work()) step();
   }
+  // Takes what the generator has to tell.
   void hear() {
     listener_.on_step(generator().updates());
     generator().clear_updates();
@@ -80,7 +84,9 @@ class SteppedGenerator {
   // REQUIRES: it has ended.
   test_support::Answer answer(RequestId id, int32_t choice = 0) { return listener_.wait_for(id, choice); }
 
+  // What it drives.
   Generator& generator() { return *loaded_.generator; }
+  // What it was made from.
   LoadedEngine& loaded() { return loaded_; }
 
  private:

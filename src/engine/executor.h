@@ -14,6 +14,7 @@
 
 namespace llama_gpu::engine {
 
+// The largest step, and the size of the KV pool.
 struct ExecutorOptions {
   int32_t max_rows = 0;  // of one step
   int32_t max_outputs = 0;

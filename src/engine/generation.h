@@ -93,6 +93,7 @@ struct SequenceUpdate {
 class GenerationListener {
  public:
   virtual ~GenerationListener() = default;
+  // What is new of all sequences that moved. `updates` are borrowed for the call.
   virtual void on_step(std::span<const SequenceUpdate> updates) = 0;
 };
 

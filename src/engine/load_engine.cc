@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "engine/logits.h"
 #include "engine/memory_plan.h"
 #include "formats/checkpoint.h"
@@ -80,6 +81,8 @@ Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOp
                                  .max_outputs = options.max_sequences + kScoredRows};
   LoadedEngine loaded;
   TRY(const std::unique_ptr<formats::Checkpoint> checkpoint, formats::open_checkpoint(options.model_path));
+  for (const std::string& warning : checkpoint->warnings())
+    log_warning("the model file is odd", {{"what", warning}});
   TRY(loaded.encoder, PromptEncoder::create(checkpoint->metadata()));
   TRY(loaded.backend, backends.open(options.backend, {.num_threads = options.num_threads,
                                                       .max_step_rows = scheduling.max_rows(),

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 namespace llama_gpu::engine {
 namespace {
@@ -82,8 +83,8 @@ TEST(Logits, SelectsTheLargestInOrderForEachCount) {
   for (size_t i = 0; i < values.size(); i += 3) values[i] = std::round(values[i]);  // many ties
   std::vector<TokenId> expected(values.size());
   for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<TokenId>(i);
-  std::ranges::stable_sort(expected, [&](TokenId a, TokenId b) {
-    return values[static_cast<size_t>(a)] > values[static_cast<size_t>(b)];
+  std::ranges::sort(expected, [&](TokenId a, TokenId b) {
+    return std::pair(-values[static_cast<size_t>(a)], a) < std::pair(-values[static_cast<size_t>(b)], b);
   });
 
   for (const size_t count : {1, 2, 5, 40, 250, 499, 500, 501, 2000}) {

@@ -19,6 +19,7 @@ struct MemoryRequest {
   std::optional<uint64_t> free_bytes = {};  // after the weights were loaded; nullopt: unknown
 };
 
+// What is reserved, once, at load.
 struct MemoryPlan {
   int32_t context_tokens = 0;  // longest sequence
   int32_t kv_blocks = 0;

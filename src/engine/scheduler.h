@@ -13,6 +13,7 @@ namespace llama_gpu::engine {
 // Order of arrival of a sequence: never reused, a greater number is newer.
 using SequenceId = int64_t;
 
+// Bounds on what runs at once and on what one step computes.
 struct SchedulerOptions {
   int32_t kv_blocks = 0;
   int32_t block_tokens = 16;

@@ -17,6 +17,7 @@ Result<ModelConfig> read_llama_config(const formats::Metadata& metadata, int64_t
 // kModelInvalid for one that is not in (0, 1e6].
 Status apply_rope_factors(ModelConfig& config, std::span<const float> factors);
 
+// See load_model().
 Result<std::unique_ptr<const Model>> load_llama(const formats::Checkpoint& checkpoint, Backend& backend);
 
 }  // namespace llama_gpu::models

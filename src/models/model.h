@@ -73,6 +73,7 @@ struct ModelFamily {
   Result<std::unique_ptr<const Model>> (*load)(const formats::Checkpoint&, Backend&);
 };
 
+// All families that this program runs.
 std::span<const ModelFamily> model_families();
 
 // Loads the model of a checkpoint onto `backend`, which outlives it. The checkpoint may go afterwards.

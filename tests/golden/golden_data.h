@@ -32,8 +32,4 @@ struct GoldenData {
 };
 const GoldenData& golden_data();
 
-// Path of the default model: $LLAMAGPU_TEST_MODEL, else where set-up puts it. Fails the test that asks where
-// there is none.
-std::string default_model_path();
-
 }  // namespace llama_gpu::golden

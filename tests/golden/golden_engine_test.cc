@@ -10,6 +10,7 @@
 
 #include "golden/engine_runs.h"
 #include "golden/golden_data.h"
+#include "support/default_model.h"
 
 namespace llama_gpu::golden {
 namespace {
@@ -20,7 +21,7 @@ using test_support::Answer;
 
 EngineOptions model_on(const char* backend) {
   EngineOptions options;
-  options.model_path = default_model_path();
+  options.model_path = test_support::default_model_path();
   options.backend = backend;
   return options;
 }

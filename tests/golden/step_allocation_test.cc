@@ -44,7 +44,8 @@ std::vector<std::vector<TokenId>> three_prompts() {
   std::vector<std::vector<TokenId>> sequences(3);
   for (size_t i = 0; i < sequences.size(); ++i) {
     sequences[i].reserve(256);
-    for (int32_t t = 0; t < kPromptTokens; ++t) sequences[i].push_back(3 + (t * 31 + static_cast<int32_t>(i)) % 250);
+    for (int32_t t = 0; t < kPromptTokens; ++t)
+      sequences[i].push_back(3 + (t * 31 + static_cast<int32_t>(i)) % 250);
   }
   return sequences;
 }
