@@ -2,8 +2,8 @@
 //
 // Products of activation rows with packed weights.
 //
-// Invariance. An output is  acc = fma(scale_w * scale_x, float(integer sum), acc)  over the blocks in order
-// of k (and halves, and minimums after them). The integer sums are exact, so their order is free; the float
+// Invariance. An output is  acc = fma(scale_w * scale_x, float(integer sum), acc)  over the halves of the
+// blocks in order of k (and each block's minimums after them). The integer sums are exact, so their order is free; the float
 // operations are these in every instantiation, however many rows and tiles are computed side by side. That is
 // why one row alone, a batch and a prompt give the same bits.
 //
@@ -69,15 +69,14 @@ template <class Isa, class Format>
 // What kOffset adds to an integer sum, taken back beforehand.
 template <class Format>
 [[gnu::always_inline]] inline int32_t offset_sum(const ActivationBlock& x, int half) {
-  const int32_t sum = Format::kHalves == 1 ? x.sums[0] + x.sums[1] : x.sums[half];
-  return -Format::kOffset * sum;
+  return -Format::kOffset * x.sums[half];
 }
 
 // T tiles times N rows.
 template <class Isa, class Format, int T, int N>
 [[gnu::flatten]] void quant_product(const TileProduct& p, const Panel& panel) {
   using F = typename Isa::F;
-  constexpr int kHalfGroups = kGroups / Format::kHalves;
+  constexpr int kHalfGroups = kGroups / 2;
   const int64_t num_blocks = p.cols / kBlockCols;
   const std::byte* const* w = panel.w;
   const ActivationBlock* x = p.x_blocks + panel.first_row * num_blocks;
@@ -86,7 +85,8 @@ template <class Isa, class Format, int T, int N>
 
   for (int64_t b = 0; b < num_blocks; ++b, ++x) {
     panel.ahead.prefetch(b);
-    unroll<Format::kHalves>([&](auto half) {
+    unroll<2>([&](auto half) {
+      constexpr int weight_half = Format::kHalves == 2 ? int{half} : 0;
       typename Isa::I sum[T][N];
       unroll<N>([&](auto n) {
         sum[0][n] = Format::kOffset == 0 ? Isa::zero_int()
@@ -103,9 +103,9 @@ template <class Isa, class Format, int T, int N>
         });
       });
       unroll<T>([&](auto t) {
-        const F scale = Format::template scale<half>(w[t], b);
+        const F scale = Format::template scale<weight_half>(w[t], b);
         unroll<N>([&](auto n) {
-          const F both = Isa::mul(scale, Isa::set1(x[n * num_blocks].scale));
+          const F both = Isa::mul(scale, Isa::set1(x[n * num_blocks].scale[half]));
           acc[t][n] = Isa::fma(both, Isa::to_float(sum[t][n]), acc[t][n]);
         });
       });
