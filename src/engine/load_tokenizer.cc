@@ -81,8 +81,8 @@ Result<text::TokenizerSpec> tokenizer_spec(const Metadata& metadata) {
 }
 
 Result<std::unique_ptr<const text::Tokenizer>> load_tokenizer(const Metadata& metadata) {
-  TRY(text::TokenizerSpec spec, tokenizer_spec(metadata));
-  return text::Tokenizer::create(std::move(spec));
+  TRY(const text::TokenizerSpec spec, tokenizer_spec(metadata));
+  return text::Tokenizer::create(spec);
 }
 
 }  // namespace llama_gpu::engine

@@ -11,7 +11,7 @@
 
 namespace llama_gpu::text {
 
-Result<std::unique_ptr<const Tokenizer>> Tokenizer::create(TokenizerSpec spec) {
+Result<std::unique_ptr<const Tokenizer>> Tokenizer::create(const TokenizerSpec& spec) {
   TRY(const TokenIndex index, check_tokens(spec));
   if (spec.model == "gpt2") return BpeTokenizer::create(spec, index);
   if (spec.model == "llama") return SentencePieceTokenizer::create(spec, index);

@@ -54,7 +54,7 @@ class Tokenizer {
  public:
   // kTokenizerInvalid naming the field of the model file at fault, its value and what was expected;
   // kUnsupportedModel for a kind of tokenizer or pre-tokenizer that is not known.
-  static Result<std::unique_ptr<const Tokenizer>> create(TokenizerSpec spec);
+  static Result<std::unique_ptr<const Tokenizer>> create(const TokenizerSpec& spec);
   virtual ~Tokenizer();
 
   // Tokens of the spans' text read as one: text between special tokens is one run, also across span borders.

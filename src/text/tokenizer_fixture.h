@@ -59,8 +59,8 @@ inline TokenizerSpec small_sentencepiece_spec() {
 }
 
 // REQUIRES: the spec is valid.
-inline std::unique_ptr<const Tokenizer> make_tokenizer(TokenizerSpec spec) {
-  auto tokenizer = Tokenizer::create(std::move(spec));
+inline std::unique_ptr<const Tokenizer> make_tokenizer(const TokenizerSpec& spec) {
+  auto tokenizer = Tokenizer::create(spec);
   CHECK(tokenizer.ok(), tokenizer.ok() ? "" : tokenizer.error().message.c_str());
   return *std::move(tokenizer);
 }

@@ -84,7 +84,9 @@ class SpecReader {
 
   const std::string& some_token() {
     static const std::string kNone;
-    return spec_.tokens.empty() ? kNone : spec_.tokens[(next() << 8 | next()) % spec_.tokens.size()];
+    const size_t high = next();
+    const size_t low = next();
+    return spec_.tokens.empty() ? kNone : spec_.tokens[(high << 8 | low) % spec_.tokens.size()];
   }
 
   TokenId some_id() {
@@ -97,7 +99,8 @@ class SpecReader {
     const uint8_t choice = next();
     switch (choice % 8) {
       case 0: {
-        std::string left = some_token(), right = some_token();
+        const std::string left = some_token();
+        const std::string right = some_token();
         spec_.merges.push_back(left + " " + right);
         return add_token(left + right, TokenKind::kNormal);
       }
@@ -178,9 +181,9 @@ void check_text(const Tokenizer& tokenizer, const std::string& text, bool is_com
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace llama_gpu::text;
   SpecReader reader({data, size});
-  TokenizerSpec spec = reader.read();
+  const TokenizerSpec spec = reader.read();
   const bool has_kinds = !spec.kinds.empty();
-  const auto tokenizer = Tokenizer::create(std::move(spec));
+  const auto tokenizer = Tokenizer::create(spec);
   if (!tokenizer.ok()) {
     CHECK(!tokenizer.error().message.empty(), "an error without a message");
     return 0;
