@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # Serves the default model in the foreground and shows a first answer, so that one sees it work.
 source "$(dirname "$0")/common.sh"
-exec "$BIN" serve --first-prompt "Say hello in one short sentence."
+exec "$BIN" serve --first-prompt "Name the three primary colors."

@@ -69,11 +69,11 @@ const answerText = () => page.locator("[data-role=assistant] .chat-markdown").la
 
 describe("chat", () => {
   it("streams an answer of the model and tells its speed", async () => {
-    await ask("What is the capital of France?");
+    await ask("Name the three primary colors.");
 
     await page.getByText(/tokens, .* per second/).waitFor();
 
-    assert.match(await answerText(), /Paris/);
+    assert.match(await answerText(), /red/i);
     await shoot("chat");
   });
 

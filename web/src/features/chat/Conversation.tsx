@@ -34,7 +34,7 @@ export function Conversation({ turns, isAnswering, onRegenerate }: ConversationP
       viewportProps={{ tabIndex: 0, role: "log", "aria-label": t("chat.title"), "aria-live": "polite" }}
     >
       <Stack gap="md" pr="xs">
-        {turns.length === 0 && <Text c="dimmed">{t("chat.empty")}</Text>}
+        {turns.length === 0 && <Text>{t("chat.empty")}</Text>}
         {turns.map((turn) => (
           <TurnView key={turn.id} turn={turn} isAnswering={isAnswering && turn === last} />
         ))}
@@ -84,7 +84,7 @@ function TurnView({ turn, isAnswering }: { turn: Turn; isAnswering: boolean }) {
         </Alert>
       )}
       {turn.stats && (
-        <Text size="xs" c="dimmed" mt={4}>
+        <Text size="xs" mt={4}>
           {t("chat.speed", {
             tokens: turn.stats.tokens,
             rate: turn.stats.tokensPerSecond.toFixed(1),

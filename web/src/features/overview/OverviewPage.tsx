@@ -24,7 +24,7 @@ export function OverviewPage() {
   const history = recording.data?.history ?? [];
   const now = history.at(-1);
   const milliseconds = (value: number | null) =>
-    value === null ? t("overview.noData") : `${value.toFixed(1)} ${t("overview.milliseconds")}`;
+    value === null ? "-" : `${value.toFixed(1)} ${t("overview.milliseconds")}`;
 
   return (
     <Stack maw={1200} mx="auto">
@@ -91,7 +91,7 @@ function charts(history: Moment[], t: TFunction) {
       line(t("overview.generated"), BLUE, (moment) => moment.generatedPerSecond),
       line(t("overview.prompt"), ORANGE, (moment) => moment.promptPerSecond),
     ]),
-    chart(t("overview.requests"), "", [
+    chart(t("overview.sequences"), t("overview.requests"), [
       line(t("overview.running"), BLUE, (moment) => moment.running),
       line(t("overview.waiting"), ORANGE, (moment) => moment.waiting),
     ]),

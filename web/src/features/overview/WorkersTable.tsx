@@ -9,7 +9,13 @@ const STATE_COLORS: Record<string, string> = { ready: "green", failed: "red", ba
 export function WorkersTable({ workers, now }: { workers: Worker[]; now: number }) {
   const { t } = useTranslation();
   return (
-    <Table.ScrollContainer minWidth={480}>
+    <Table.ScrollContainer
+      minWidth={480}
+      type="native"
+      tabIndex={0}
+      role="region"
+      aria-label={t("overview.models")}
+    >
       <Table aria-label={t("overview.models")}>
         <Table.Thead>
           <Table.Tr>
