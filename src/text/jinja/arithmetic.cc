@@ -8,6 +8,7 @@
 
 #include "base/checked_math.h"
 #include "text/jinja/formatting.h"
+#include "text/jinja/markup.h"
 
 namespace llama_gpu::text::jinja {
 namespace {
@@ -155,6 +156,17 @@ Result<Value> repeat_sequence(Runtime& runtime, const Sequence& sequence, int64_
   return runtime.make_sequence(std::move(items), sequence.kind);
 }
 
+// Text of which one side is markup: the other side is escaped.
+Result<Value> add_markup(Runtime& runtime, const Value& left, const Value& right) {
+  TRY(const Value a, to_markup(runtime, left));
+  TRY(const Value b, to_markup(runtime, right));
+  TextBuilder out(runtime);
+  out.append(*a.as_text());
+  out.append(*b.as_text());
+  TRY(TaggedText text, out.take());
+  return runtime.make_markup(std::move(text));
+}
+
 // Text or a list, times an integer, in this order; nullopt for other types.
 std::optional<Result<Value>> repeat(Runtime& runtime, const Value& left, const Value& right) {
   const auto count = right.as_int();
@@ -162,7 +174,9 @@ std::optional<Result<Value>> repeat(Runtime& runtime, const Value& left, const V
   if (const TaggedText* text = left.as_text()) {
     TextBuilder out(runtime);
     out.repeat(*text, *count);
-    return out.finish();
+    TRY(TaggedText repeated, out.take());
+    return left.is_markup() ? runtime.make_markup(std::move(repeated))
+                            : runtime.make_text(std::move(repeated));
   }
   const Sequence* sequence = left.as_sequence();
   if (sequence == nullptr || sequence->is_view()) return std::nullopt;
@@ -171,6 +185,7 @@ std::optional<Result<Value>> repeat(Runtime& runtime, const Value& left, const V
 
 std::optional<Result<Value>> add(Runtime& runtime, const Value& left, const Value& right) {
   if (const TaggedText *a = left.as_text(), *b = right.as_text(); a != nullptr && b != nullptr) {
+    if (left.is_markup() || right.is_markup()) return add_markup(runtime, left, right);
     TextBuilder out(runtime);
     out.append(*a);
     out.append(*b);
@@ -196,7 +211,7 @@ Result<Value> compute(Runtime& runtime, BinaryOperator op, const Value& left, co
     if (!result) result = repeat(runtime, right, left);
   }
   if (op == BinaryOperator::kModulo && left.as_text() != nullptr) {
-    result = percent_format(runtime, *left.as_text(), right);
+    result = percent_format(runtime, left, right);
   }
   return result ? *std::move(result) : unsupported(runtime, op, left, right);
 }

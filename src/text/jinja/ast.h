@@ -157,7 +157,7 @@ struct Parameter {
   ExpressionPtr otherwise;
 };
 struct MacroDefinition {
-  std::string name;
+  std::string name;  // empty for the body of a call block
   std::vector<Parameter> parameters;
   Body body;
   HiddenNames hidden = {};

@@ -9,6 +9,7 @@
 
 #include "text/jinja/builtin.h"
 #include "text/jinja/loop_state.h"
+#include "text/jinja/markup.h"
 #include "text/jinja/methods.h"
 #include "text/jinja/unicode.h"
 
@@ -69,6 +70,8 @@ Result<std::optional<Value>> indexed_item(Runtime& runtime, const Value& object,
     if (!place) return std::optional<Value>();
     const size_t begin = char_offset(text->bytes(), *place);
     TRY(Value character, runtime.make_text(text->slice(begin, begin + char_size(text->bytes(), begin))));
+    if (!object.is_markup()) return std::optional(std::move(character));
+    TRY(character, mark_as_markup(runtime, character));
     return std::optional(std::move(character));
   }
   if (const Range* range = object.as_range()) {
@@ -93,7 +96,7 @@ Result<std::optional<Value>> item(Runtime& runtime, const Value& object, const V
 
 // Indices that a slice takes, as Python computes them.
 struct SliceIndices {
-  int64_t start, step, count;
+  int64_t start, stop, step, count;
 };
 
 SliceIndices resolve(const SliceBounds& bounds, int64_t size) {
@@ -111,7 +114,7 @@ SliceIndices resolve(const SliceBounds& bounds, int64_t size) {
       is_forward ? static_cast<uint64_t>(bounds.step) : uint64_t{0} - static_cast<uint64_t>(bounds.step);
   const int64_t count =
       distance <= 0 ? 0 : static_cast<int64_t>((static_cast<uint64_t>(distance) - 1) / stride) + 1;
-  return {start, count > 1 ? bounds.step : 1, count};
+  return {start, stop, count > 1 ? bounds.step : 1, count};
 }
 
 Result<Value> slice_text(Runtime& runtime, const TaggedText& text, const SliceBounds& bounds) {
@@ -133,13 +136,18 @@ Result<Value> slice_text(Runtime& runtime, const TaggedText& text, const SliceBo
   return out.finish();
 }
 
+// Computed as unsigned, because a bound that is only shown may wrap.
+int64_t range_bound(const Range& range, int64_t index) {
+  return static_cast<int64_t>(static_cast<uint64_t>(range.start) +
+                              static_cast<uint64_t>(index) * static_cast<uint64_t>(range.step));
+}
+
 Result<Value> slice_range(const Range& range, const SliceBounds& bounds) {
   const auto indices = resolve(bounds, range.size);
-  const int64_t step = range.step * indices.step, start = range.start + indices.start * range.step;
-  // The stop is only shown, never reached: it may wrap.
-  const uint64_t stop =
-      static_cast<uint64_t>(start) + static_cast<uint64_t>(indices.count) * static_cast<uint64_t>(step);
-  return Value(std::make_shared<const Range>(Range{start, static_cast<int64_t>(stop), step, indices.count}));
+  const uint64_t step = static_cast<uint64_t>(range.step) * static_cast<uint64_t>(bounds.step);
+  return Value(
+      std::make_shared<const Range>(Range{range_bound(range, indices.start), range_bound(range, indices.stop),
+                                          static_cast<int64_t>(step), indices.count}));
 }
 
 }  // namespace
@@ -174,9 +182,16 @@ Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key) 
   return attribute ? std::move(*attribute) : no_attribute(object, name->bytes());
 }
 
-Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path) {
+Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path, const Value& otherwise) {
+  const auto or_otherwise = [&](Value value) {
+    return value.is_undefined() && !otherwise.is_none() ? otherwise : value;
+  };
   const TaggedText* names = path.as_text();
-  if (names == nullptr) return path.is_none() ? object : get_item(runtime, object, path);
+  if (path.is_none()) return object;
+  if (names == nullptr) {
+    TRY(Value found, get_item(runtime, object, path));
+    return or_otherwise(std::move(found));
+  }
   Value value = object;
   for (std::string_view rest = names->bytes();;) {
     const size_t end = std::min(rest.find('.'), rest.size());
@@ -185,6 +200,7 @@ Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path)
     const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_index = error == std::errc() && stop == part.data() + part.size() && part.front() != '-';
     TRY(value, get_item(runtime, value, is_index ? Value(index) : Value::text(std::string(part))));
+    value = or_otherwise(std::move(value));
     if (end == rest.size()) return value;
     rest.remove_prefix(end + 1);
   }
@@ -194,7 +210,10 @@ Result<Value> get_slice(Runtime& runtime, const Value& object, const SliceBounds
   if (const auto* undefined = std::get_if<Undefined>(&object.data()))
     return undefined_used(runtime, *undefined);
   if (bounds.step == 0) return runtime.fail("a slice's step may not be 0");
-  if (const TaggedText* text = object.as_text()) return slice_text(runtime, *text, bounds);
+  if (const TaggedText* text = object.as_text()) {
+    TRY(Value part, slice_text(runtime, *text, bounds));
+    return object.is_markup() ? mark_as_markup(runtime, part) : part;
+  }
   if (const Range* range = object.as_range()) return slice_range(*range, bounds);
   const Sequence* sequence = object.as_sequence();
   if (sequence == nullptr || sequence->is_view()) {

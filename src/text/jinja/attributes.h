@@ -15,8 +15,10 @@ namespace llama_gpu::text::jinja {
 Result<Value> get_attribute(Runtime& runtime, const Value& object, std::string_view name);
 // `object[key]`: the item, else the attribute of that name.
 Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key);
-// The value at a path like "function.name" or "0.id", as filters with `attribute` take it.
-Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path);
+// The value at a path like "function.name" or "0.id", as filters with `attribute` take it; on the way
+// `otherwise` stands for what is undefined, unless it is none.
+Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path,
+                       const Value& otherwise = Value(None{}));
 
 struct SliceBounds {
   std::optional<int64_t> start, stop;

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "text/jinja/markup.h"
+
 namespace llama_gpu::text::jinja {
 namespace {
 
@@ -40,6 +42,7 @@ class BuiltinFunction final : public Callable {
 
   Result<Value> call(Runtime& runtime, CallArguments arguments) const override {
     if (subject_) arguments.positional.insert(arguments.positional.begin(), *subject_);
+    if (subject_ && subject_->is_markup()) return call_markup_method(runtime, builtin_, std::move(arguments));
     return call_builtin(runtime, builtin_, std::move(arguments));
   }
   std::string description() const override {

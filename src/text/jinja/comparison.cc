@@ -6,6 +6,7 @@
 #include <string>
 
 #include "text/jinja/iteration.h"
+#include "text/jinja/text_search.h"
 
 namespace llama_gpu::text::jinja {
 namespace {
@@ -172,7 +173,7 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
     if (part == nullptr)
       return runtime.fail("only text is searched for in text, not " + std::string(item.type_name()));
     TRY_STATUS(runtime.spend_bytes(text->size()));
-    return text->bytes().find(part->bytes()) != std::string_view::npos;
+    return find_first(text->bytes(), part->bytes()) != std::string_view::npos;
   }
   if (const Dict* dict = container.as_dict()) {
     if (!key_identity(item))

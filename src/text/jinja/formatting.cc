@@ -10,6 +10,7 @@
 
 #include "base/strings.h"
 #include "text/jinja/attributes.h"
+#include "text/jinja/markup.h"
 #include "text/jinja/number_format.h"
 #include "text/jinja/printing.h"
 #include "text/jinja/unicode.h"
@@ -60,8 +61,12 @@ TaggedText first_chars(const TaggedText& text, std::optional<int64_t> count) {
 // `format % arguments`.
 class PercentFormatter {
  public:
-  PercentFormatter(Runtime& runtime, const TaggedText& format, const Value& arguments)
-      : runtime_(runtime), format_(format), arguments_(arguments), out_(runtime) {
+  PercentFormatter(Runtime& runtime, const Value& format, const Value& arguments)
+      : runtime_(runtime),
+        format_(*format.as_text()),
+        is_markup_(format.is_markup()),
+        arguments_(arguments),
+        out_(runtime) {
     const Sequence* sequence = arguments.as_sequence();
     tuple_ = sequence != nullptr && sequence->kind == Sequence::Kind::kTuple ? sequence : nullptr;
   }
@@ -92,6 +97,7 @@ class PercentFormatter {
 
   Runtime& runtime_;
   const TaggedText& format_;
+  bool is_markup_;
   const Value& arguments_;
   const Sequence* tuple_;
   TextBuilder out_;
@@ -113,7 +119,8 @@ Result<Value> PercentFormatter::run() {
   if ((tuple_ != nullptr && used_ < tuple_->items.size()) || (is_single && used_ == 0)) {
     return runtime_.fail("a format has fewer places than there are arguments");
   }
-  return out_.finish();
+  TRY(TaggedText text, out_.take());
+  return is_markup_ ? runtime_.make_markup(std::move(text)) : runtime_.make_text(std::move(text));
 }
 
 Result<Value> PercentFormatter::next_argument() {
@@ -194,6 +201,9 @@ Status PercentFormatter::write_text(const Conversion& conversion, char type, con
     TRY_STATUS(append_str(runtime_, body, value));
   }
   TRY(TaggedText text, body.take());
+  if (is_markup_ && !(value.is_markup() && type == 's')) {
+    TRY(text, escape_html(runtime_, text));
+  }
   append_field(out_, conversion.field, "", type == 'c' ? text : first_chars(text, conversion.precision));
   return {};
 }
@@ -245,8 +255,8 @@ struct Specification {
 // `format.format(arguments)`.
 class BraceFormatter {
  public:
-  BraceFormatter(Runtime& runtime, const CallArguments& arguments)
-      : runtime_(runtime), arguments_(arguments) {}
+  BraceFormatter(Runtime& runtime, const CallArguments& arguments, bool is_markup)
+      : runtime_(runtime), arguments_(arguments), is_markup_(is_markup) {}
 
   // `is_nested`: within a place's specification, where places may not nest further.
   Status write(const TaggedText& format, TextBuilder& out, bool is_nested);
@@ -256,11 +266,13 @@ class BraceFormatter {
   Result<Value> look_up(std::string_view name);
   Result<Value> argument(std::string_view name);
   Status write_value(TextBuilder& out, const Value& value, const TaggedText& specification);
+  Status write_plain(TextBuilder& out, const Value& value, const TaggedText& specification);
   Result<Specification> read_specification(const TaggedText& text);
   Status write_number(TextBuilder& out, const Value& value, Specification specification);
 
   Runtime& runtime_;
   const CallArguments& arguments_;
+  bool is_markup_;
   size_t next_ = 0;
 };
 
@@ -363,7 +375,8 @@ Result<Specification> BraceFormatter::read_specification(const TaggedText& text)
   };
   size_t pos = 0;
   const size_t fill_size = bytes.empty() ? 0 : char_size(bytes, 0);
-  if (fill_size > 0 && is_align(fill_size)) {
+  const bool has_fill = fill_size > 0 && is_align(fill_size);
+  if (has_fill) {
     out.field.fill = TaggedText(std::string(bytes.substr(0, fill_size)), text.joint_origin());
     pos = fill_size;
   }
@@ -374,9 +387,9 @@ Result<Specification> BraceFormatter::read_specification(const TaggedText& text)
   };
   if (const char sign = take("+- ")) out.number.sign = sign;
   out.number.is_alternate = take("#") != 0;
-  if (take("0") != 0 && !out.has_align) {
-    out.field.fill = TaggedText("0", Origin::kTemplate);
-    out.field.align = '=';
+  if (take("0") != 0) {
+    if (!has_fill) out.field.fill = TaggedText("0", Origin::kTemplate);
+    if (!out.has_align) out.field.align = '=';
     out.has_align = true;
   }
   out.field.width = read_digits(bytes, pos).value_or(0);
@@ -403,8 +416,8 @@ Status BraceFormatter::write_number(TextBuilder& out, const Value& value, Specif
     specification.number.type = type == 0 ? 'd' : type;
     return append_number(out, specification.field, format_integer(*integer, specification.number)), Status();
   }
-  if (type == 0) type = specification.precision ? 'g' : 'r';
-  if (std::string_view("eEfFgG%r").find(type) == std::string_view::npos) {
+  if (type == 0) type = specification.precision ? 'p' : 'r';
+  if (std::string_view("eEfFgG%rp").find(type) == std::string_view::npos) {
     return runtime_.fail("a format's type does not fit a number");
   }
   specification.number.type = type;
@@ -413,6 +426,15 @@ Status BraceFormatter::write_number(TextBuilder& out, const Value& value, Specif
 }
 
 Status BraceFormatter::write_value(TextBuilder& out, const Value& value, const TaggedText& text) {
+  if (!is_markup_ || value.is_markup()) return write_plain(out, value, text);
+  TextBuilder plain(runtime_);
+  TRY_STATUS(write_plain(plain, value, text));
+  TRY(const TaggedText written, plain.take());
+  TRY(const TaggedText escaped, escape_html(runtime_, written));
+  return out.append(escaped), Status();
+}
+
+Status BraceFormatter::write_plain(TextBuilder& out, const Value& value, const TaggedText& text) {
   if (text.empty()) return append_str(runtime_, out, value);
   TRY(Specification specification, read_specification(text));
   if (value.as_number()) return write_number(out, value, std::move(specification));
@@ -427,13 +449,14 @@ Status BraceFormatter::write_value(TextBuilder& out, const Value& value, const T
 
 }  // namespace
 
-Result<Value> percent_format(Runtime& runtime, const TaggedText& format, const Value& arguments) {
+Result<Value> percent_format(Runtime& runtime, const Value& format, const Value& arguments) {
   return PercentFormatter(runtime, format, arguments).run();
 }
 
-Result<Value> brace_format(Runtime& runtime, const TaggedText& format, const CallArguments& arguments) {
+Result<Value> brace_format(Runtime& runtime, const Value& format, const CallArguments& arguments) {
   TextBuilder out(runtime);
-  TRY_STATUS(BraceFormatter(runtime, arguments).write(format, out, /*is_nested=*/false));
+  TRY_STATUS(BraceFormatter(runtime, arguments, format.is_markup())
+                 .write(*format.as_text(), out, /*is_nested=*/false));
   return out.finish();
 }
 

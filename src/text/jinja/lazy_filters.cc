@@ -121,8 +121,8 @@ class MapIterator final : public LazyIterator {
   }
 
   Result<std::optional<Value>> transform(Runtime& runtime, const Value& item) override {
-    TRY(Value value, attribute_ ? get_path(runtime, item, *attribute_) : filter_.apply(runtime, item));
-    if (attribute_ && value.is_undefined() && !default_.is_none()) value = default_;
+    TRY(Value value,
+        attribute_ ? get_path(runtime, item, *attribute_, default_) : filter_.apply(runtime, item));
     return std::optional(std::move(value));
   }
 

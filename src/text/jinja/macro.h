@@ -18,7 +18,9 @@ class Macro final : public Callable {
       : interpreter_(interpreter), definition_(std::move(definition)), scope_(std::move(scope)) {}
 
   Result<Value> call(Runtime& runtime, CallArguments arguments) const override;
-  std::string description() const override { return "<Macro '" + definition_->name + "'>"; }
+  std::string description() const override {
+    return "<Macro " + (definition_->name.empty() ? "anonymous" : "'" + definition_->name + "'") + ">";
+  }
 
  private:
   // Puts arguments into `scope`; parameters that were not given stay unset.

@@ -43,6 +43,19 @@ std::string printf_float(double number, const NumberFormat& format) {
   return std::string(buffer.data(), static_cast<size_t>(size));
 }
 
+// As %g, but a number always shows that it is none of the integers: with a point or an exponent.
+std::string shortest_float(double number, NumberFormat format) {
+  format.type = 'g';
+  format.precision = std::max(format.precision.value_or(6), 1);
+  std::string digits = printf_float(number, format);
+  if (digits.find_first_not_of("0123456789") != digits.npos) return digits;
+  if (digits.size() < static_cast<size_t>(*format.precision)) return digits + ".0";
+  const std::string exponent = std::to_string(digits.size() - 1);
+  digits.erase(std::max<size_t>(digits.find_last_not_of('0') + 1, 1));
+  if (digits.size() > 1) digits.insert(1, ".");
+  return digits + (exponent.size() < 2 ? "e+0" : "e+") + exponent;
+}
+
 }  // namespace
 
 FormattedNumber format_integer(int64_t number, const NumberFormat& format) {
@@ -69,6 +82,8 @@ FormattedNumber format_float(double number, const NumberFormat& format) {
   FormattedNumber out{sign_of(std::signbit(number) && !std::isnan(number), format.sign), {}};
   if (format.type == 'r') {
     out.digits = float_repr(magnitude);
+  } else if (format.type == 'p') {
+    out.digits = shortest_float(magnitude, format);
   } else if (format.type == '%') {
     NumberFormat percent = format;
     percent.type = 'f';

@@ -14,7 +14,7 @@ struct FormattedNumber {
 };
 
 struct NumberFormat {
-  char type = 'd';               // d b o x X for integers, e E f F g G % r (Python's repr) for floats
+  char type = 'd';               // d b o x X; e E f F g G %; r: Python's repr; p: that, rounded
   char sign = '-';               // '+': also in front of positive numbers; ' ': a blank in front of those
   bool is_alternate = false;     // #: with prefix; with point
   std::optional<int> precision;  // digits behind the point, or in all for g

@@ -210,7 +210,6 @@ Result<Statement> StatementParser::parse_macro(SourceOffset offset) {
 
 Result<Statement> StatementParser::parse_call_block(SourceOffset offset) {
   auto caller = std::make_shared<MacroDefinition>();
-  caller->name = "caller";
   if (cursor_.current().is_operator("(")) {
     TRY(caller->parameters, parse_parameters());
   }

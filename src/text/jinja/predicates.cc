@@ -35,7 +35,7 @@ bool is_mapping(const Value& value) { return value.as_dict() != nullptr; }
 bool is_callable(const Value& value) {
   return value.as_callable() != nullptr || value.as_loop() != nullptr || value.is_undefined();
 }
-bool is_escaped(const Value&) { return false; }
+bool is_escaped(const Value& value) { return value.is_markup(); }
 bool is_sequence(const Value& value) {
   const Sequence* sequence = value.as_sequence();
   return length_of(value).has_value() && (sequence == nullptr || !sequence->is_view());
@@ -111,8 +111,10 @@ Result<Value> is_upper(Runtime& runtime, const Arguments& arguments) {
 
 template <const Builtin* (*kFind)(std::string_view)>
 Result<Value> is_name_of(Runtime& runtime, const Arguments& arguments) {
-  TRY(const TaggedText* name, text_argument(runtime, arguments, 0));
-  return Value(kFind(name->bytes()) != nullptr);
+  const TaggedText* name = arguments.at(0).as_text();
+  if (name != nullptr) return Value(kFind(name->bytes()) != nullptr);
+  if (key_identity(arguments.at(0))) return Value(false);
+  return runtime.fail("a value of type '" + std::string(arguments.at(0).type_name()) + "' is no name");
 }
 
 constexpr std::array kTests = {

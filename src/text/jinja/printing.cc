@@ -91,7 +91,9 @@ struct ReprVisitor {
   Status operator()(int64_t value) const { return put(std::to_string(value)); }
   Status operator()(double value) const { return put(float_repr(value)); }
   Status operator()(const std::shared_ptr<const StringObject>& string) const {
+    if (string->is_markup) add("Markup(");
     append_text_repr(out, string->text);
+    if (string->is_markup) add(")");
     return runtime.spend_bytes(string->text.size());
   }
   Status operator()(const std::shared_ptr<const Sequence>& sequence) const {

@@ -62,13 +62,14 @@ Result<MemoryCharge> Runtime::charge(size_t size_bytes) {
   return MemoryCharge(meter_, size_bytes);
 }
 
-Result<Value> Runtime::make_text(TaggedText text) {
+Result<Value> Runtime::make_string(TaggedText text, bool is_markup) {
   if (text.size() > max_text_bytes()) {
     return fail("a text is longer than " + std::to_string(max_text_bytes()) + " bytes", kLimitHint);
   }
   TRY_STATUS(spend_bytes(text.size()));
   TRY(MemoryCharge held, charge(text.footprint_bytes() + sizeof(StringObject)));
-  return Value(std::make_shared<const StringObject>(StringObject{std::move(text), std::move(held)}));
+  return Value(
+      std::make_shared<const StringObject>(StringObject{std::move(text), std::move(held), is_markup}));
 }
 
 Result<Value> Runtime::make_sequence(std::vector<Value> items, Sequence::Kind kind) {

@@ -40,10 +40,11 @@ class Runtime {
 
   // Values of the template's own making. Text longer than the output may be, nesting deeper than the depth
   // limit and more memory than the meter allows are errors.
-  Result<Value> make_text(TaggedText text);
+  Result<Value> make_text(TaggedText text) { return make_string(std::move(text), /*is_markup=*/false); }
   Result<Value> make_text(std::string bytes, Origin origin) {
     return make_text(TaggedText(std::move(bytes), origin));
   }
+  Result<Value> make_markup(TaggedText text) { return make_string(std::move(text), /*is_markup=*/true); }
   Result<Value> make_sequence(std::vector<Value> items, Sequence::Kind kind = Sequence::Kind::kList);
   Result<Value> make_dict(Dict dict);
   Result<Value> make_iterator(std::shared_ptr<Iterator> iterator);
@@ -71,6 +72,8 @@ class Runtime {
   ~Runtime();
 
  private:
+  Result<Value> make_string(TaggedText text, bool is_markup);
+
   ChatTemplateLimits limits_;
   std::string_view source_;
   int64_t now_unix_seconds_;

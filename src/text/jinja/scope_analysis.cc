@@ -278,7 +278,6 @@ class Analyzer {
   Status visit(With& with, const Surroundings& around) {
     ScopeNames names(around.names);
     for (const auto& [target, value] : with.assignments) {
-      TRY_STATUS(check_target(target, around.in_loop));
       TRY_STATUS(check(value, around.in_branch));
       for_each_name(target, [&](const std::string& name) { names.declare(name); });
     }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "text/jinja/arithmetic.h"
 #include "text/jinja/attributes.h"
@@ -38,7 +39,7 @@ Result<Value> first_filter(Runtime& runtime, const BoundArguments& arguments) {
 
 // Python's reversed() works on what it can index, not on iterators.
 Status check_reversible(Runtime& runtime, const Value& value) {
-  if (is_iterable(value) && value.as_iterator() == nullptr && !value.is_undefined()) return {};
+  if (is_iterable(value) && value.as_iterator() == nullptr) return {};
   return runtime.fail("a value of type '" + std::string(value.type_name()) +
                       "' cannot be gone through backwards");
 }
@@ -68,9 +69,7 @@ Result<Value> reverse_filter(Runtime& runtime, const BoundArguments& arguments) 
   if (arguments.at(0).as_text() != nullptr) return get_slice(runtime, arguments.at(0), {{}, {}, -1});
   TRY(std::vector<Value> items, collect(runtime, arguments.at(0)));
   std::reverse(items.begin(), items.end());
-  if (arguments.at(0).as_iterator() != nullptr || arguments.at(0).is_undefined()) {
-    return runtime.make_sequence(std::move(items));
-  }
+  if (arguments.at(0).as_iterator() != nullptr) return runtime.make_sequence(std::move(items));
   return once(runtime, std::move(items));
 }
 
@@ -184,18 +183,24 @@ Result<Value> sum_filter(Runtime& runtime, const BoundArguments& arguments) {
 Result<Value> batch_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(std::vector<Value> items, collect(runtime, arguments.at(0)));
   TRY(const int64_t size, int_argument(runtime, arguments, 1, 0));
-  const bool fills = arguments.has(2) && !arguments.at(2).is_none();
-  if (size < 1) return runtime.fail("'batch' needs a size of 1 or more");
-  if (size > runtime.max_range())
+  if (size > runtime.max_range()) {
     return runtime.fail("'batch' is given a size over " + std::to_string(runtime.max_range()));
-  std::vector<Value> batches;
-  for (size_t begin = 0; begin < items.size(); begin += static_cast<size_t>(size)) {
-    const size_t end = std::min(begin + static_cast<size_t>(size), items.size());
-    std::vector<Value> batch(items.begin() + static_cast<ptrdiff_t>(begin),
-                             items.begin() + static_cast<ptrdiff_t>(end));
-    if (fills) batch.resize(static_cast<size_t>(size), arguments.at(2));
-    TRY(Value list, runtime.make_sequence(std::move(batch)));
+  }
+  std::vector<Value> batches, batch;
+  const auto end_batch = [&]() -> Status {
+    TRY(Value list, runtime.make_sequence(std::exchange(batch, {})));
     batches.push_back(std::move(list));
+    return {};
+  };
+  for (Value& item : items) {
+    if (static_cast<int64_t>(batch.size()) == size) TRY_STATUS(end_batch());
+    batch.push_back(std::move(item));
+  }
+  if (!batch.empty()) {
+    const bool fills = arguments.has(2) && !arguments.at(2).is_none();
+    if (fills)
+      batch.resize(std::max(batch.size(), static_cast<size_t>(std::max<int64_t>(size, 0))), arguments.at(2));
+    TRY_STATUS(end_batch());
   }
   return once(runtime, std::move(batches));
 }

@@ -3,9 +3,12 @@
 #include <array>
 #include <string>
 
+#include "text/jinja/arithmetic.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/formatting.h"
+#include "text/jinja/iteration.h"
 #include "text/jinja/json.h"
+#include "text/jinja/markup.h"
 #include "text/jinja/printing.h"
 #include "text/jinja/text_operations.h"
 #include "text/jinja/unicode.h"
@@ -13,11 +16,17 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
+// What was made from markup is markup.
+Result<Value> keep_markup(Runtime& runtime, const Value& from, Value text) {
+  return from.is_markup() ? mark_as_markup(runtime, text) : text;
+}
+
 // Filters for text take any value, as its str().
 template <CaseChange kChange>
 Result<Value> case_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
-  return change_case(runtime, *text.as_text(), kChange);
+  TRY(Value changed, change_case(runtime, *text.as_text(), kChange));
+  return keep_markup(runtime, text, std::move(changed));
 }
 
 bool starts_title_word(char32_t before) {
@@ -51,7 +60,23 @@ Result<Value> trim_filter(Runtime& runtime, const BoundArguments& arguments) {
     TRY(chars, text_argument(runtime, arguments, 1));
   }
   TRY_STATUS(runtime.spend_bytes(text.as_text()->size() + (chars == nullptr ? 0 : chars->size())));
-  return runtime.make_text(strip(*text.as_text(), chars, Sides::kBoth));
+  TRY(Value stripped, runtime.make_text(strip(*text.as_text(), chars, Sides::kBoth)));
+  return keep_markup(runtime, text, std::move(stripped));
+}
+
+Result<Value> safe_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(const Value text, to_str(runtime, arguments.at(0)));
+  return mark_as_markup(runtime, text);
+}
+
+Result<Value> escape_filter(Runtime& runtime, const BoundArguments& arguments) {
+  return to_markup(runtime, arguments.at(0));
+}
+
+Result<Value> forceescape_filter(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(const Value text, to_str(runtime, arguments.at(0)));
+  TRY(TaggedText escaped, escape_html(runtime, *text.as_text()));
+  return runtime.make_markup(std::move(escaped));
 }
 
 Result<Value> string_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -73,13 +98,13 @@ Result<Value> format_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value format, to_str(runtime, arguments.at(0)));
   if (values.named.empty()) {
     TRY(Value tuple, runtime.make_sequence(values.positional, Sequence::Kind::kTuple));
-    return percent_format(runtime, *format.as_text(), tuple);
+    return percent_format(runtime, format, tuple);
   }
   if (!values.positional.empty()) return runtime.fail("'format' takes values by place or by name, not both");
   Dict dict;
   for (const auto& [name, value] : values.named) dict.insert(Value::text(name), value);
   TRY(Value names, runtime.make_dict(std::move(dict)));
-  return percent_format(runtime, *format.as_text(), names);
+  return percent_format(runtime, format, names);
 }
 
 // Text given as it is, or that many blanks.
@@ -109,7 +134,8 @@ Result<Value> indent_filter(Runtime& runtime, const BoundArguments& arguments) {
     out.append(closed, line.begin, line.end);
     pos = line.next;
   }
-  return out.finish();
+  TRY(Value indented, out.finish());
+  return keep_markup(runtime, arguments.at(0), std::move(indented));
 }
 
 Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -131,24 +157,6 @@ Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
   return to_json(runtime, arguments.at(0), style);
 }
 
-Result<Value> escape_filter(Runtime& runtime, const BoundArguments& arguments) {
-  TRY(Value value, to_str(runtime, arguments.at(0)));
-  const TaggedText& text = *value.as_text();
-  constexpr std::string_view kSpecial = "&<>'\"";
-  constexpr std::array<std::string_view, 5> kEscapes = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-  TextBuilder out(runtime);
-  size_t plain = 0;
-  for (size_t pos = 0; pos < text.size() && !out.is_full(); ++pos) {
-    const size_t which = kSpecial.find(text.bytes()[pos]);
-    if (which == kSpecial.npos) continue;
-    out.append(text, plain, pos);
-    out.append(kEscapes[which], text.origin_at(pos));
-    plain = pos + 1;
-  }
-  out.append(text, plain, text.size());
-  return out.finish();
-}
-
 Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
   TRY(const int64_t width, int_argument(runtime, arguments, 1, 80));
@@ -160,32 +168,28 @@ Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
   out.repeat(blank, left);
   out.append(*text.as_text());
   out.repeat(blank, missing - left);
-  return out.finish();
+  TRY(Value centered, out.finish());
+  return keep_markup(runtime, text, std::move(centered));
 }
 
 Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments) {
-  TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
+  const auto size = length_of(arguments.at(0));
   TRY(const int64_t length, int_argument(runtime, arguments, 1, 255));
-  TaggedText end("...", Origin::kTemplate);
-  if (arguments.has(3)) {
-    TRY(const TaggedText* given, text_argument(runtime, arguments, 3));
-    end = *given;
-  }
+  const Value end = arguments.has(3) ? arguments.at(3) : Value::text("...");
   const bool has_leeway = arguments.has(4) && !arguments.at(4).is_none();
   TRY(const int64_t leeway,
       has_leeway ? int_argument(runtime, arguments, 4, 5) : Result<int64_t>(int64_t{5}));
-  const auto end_length = static_cast<int64_t>(count_chars(end.bytes()));
+  const int64_t end_length = length_of(end).value_or(0);
   if (length < end_length || leeway < 0)
     return runtime.fail("'truncate' is given a length that is too small");
+  if (size && (*size <= length || *size - length <= leeway)) return arguments.at(0);
+  TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
   TRY_STATUS(runtime.spend_bytes(text->size()));
-  const auto num_chars = static_cast<int64_t>(count_chars(text->bytes()));
-  if (num_chars <= length || num_chars - length <= leeway) return arguments.at(0);
   size_t stop = char_offset(text->bytes(), static_cast<size_t>(length - end_length));
   if (!bool_argument(arguments, 2)) stop = std::min(text->bytes().substr(0, stop).rfind(' '), stop);
-  TextBuilder out(runtime);
-  out.append(*text, 0, stop);
-  out.append(end);
-  return out.finish();
+  TRY(Value start, runtime.make_text(text->slice(0, stop)));
+  TRY(start, keep_markup(runtime, arguments.at(0), std::move(start)));
+  return compute(runtime, BinaryOperator::kAdd, start, end);
 }
 
 bool is_word_char(char32_t code) { return is_identifier_part(code); }
@@ -209,12 +213,12 @@ constexpr std::array kTextFilters = {
     Builtin{"center", "value width?", center_filter},
     Builtin{"e", "value", escape_filter},
     Builtin{"escape", "value", escape_filter},
-    Builtin{"forceescape", "value", escape_filter},
+    Builtin{"forceescape", "value", forceescape_filter},
     Builtin{"format", "value **", format_filter},
     Builtin{"indent", "s width? first? blank?", indent_filter},
     Builtin{"lower", "s", case_filter<CaseChange::kLower>},
     Builtin{"replace", "s old new count?", replace_filter},
-    Builtin{"safe", "value", string_filter},
+    Builtin{"safe", "value", safe_filter},
     Builtin{"string", "value", string_filter},
     Builtin{"title", "s", title_filter},
     Builtin{"tojson", "x ensure_ascii? indent? separators? sort_keys?", tojson_filter},

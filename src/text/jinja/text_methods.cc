@@ -206,7 +206,7 @@ Result<Value> zfill_method(Runtime& runtime, const BoundArguments& arguments) {
 }
 
 Result<Value> format_method(Runtime& runtime, const BoundArguments& arguments) {
-  return brace_format(runtime, self(arguments), arguments.rest_arguments());
+  return brace_format(runtime, arguments.at(0), arguments.rest_arguments());
 }
 
 // Whether there are letters with a case and all have this one.

@@ -105,6 +105,11 @@ const TaggedText* Value::as_text() const {
   return string == nullptr ? nullptr : &string->text;
 }
 
+bool Value::is_markup() const {
+  const auto* string = shared<const StringObject>();
+  return string != nullptr && string->is_markup;
+}
+
 std::optional<int64_t> Value::as_int() const {
   if (const auto* number = std::get_if<int64_t>(&data_)) return *number;
   if (const auto* truth = std::get_if<bool>(&data_)) return *truth ? 1 : 0;

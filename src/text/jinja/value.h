@@ -77,6 +77,7 @@ class Value {
   // Any number.
   std::optional<double> as_number() const;
   bool is_float() const { return std::holds_alternative<double>(data_); }
+  bool is_markup() const;
   bool is_bool() const { return std::holds_alternative<bool>(data_); }
 
   // Python's bool(value).
@@ -99,6 +100,7 @@ class Value {
 struct StringObject {
   TaggedText text;
   MemoryCharge charge;
+  bool is_markup = false;  // see markup.h
 };
 
 // A list, a tuple, or a dict's view: they differ in how they print and what may be done with them.
