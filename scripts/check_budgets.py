@@ -66,7 +66,7 @@ def duplication_percent(files: list[Path]) -> float:
     blocks = Counter(tuple(lines[i : i + 8]) for lines in texts.values() for i in range(len(lines) - 7))
     duplicated = total = 0
     for lines in texts.values():
-        marked = set()
+        marked: set[int] = set()
         for i in range(len(lines) - 7):
             if blocks[tuple(lines[i : i + 8])] > 1:
                 marked.update(range(i, i + 8))

@@ -3,7 +3,7 @@
 
 A declaration counts as documented when a comment stands right above it, at its end, or above the group of
 declarations (no blank line between) that it belongs to. Operators, constructors, destructors, overrides and
-accessors (const, without parameters: the name is the contract) say nothing new.
+accessors (const, without parameters: the name is the contract) say nothing new; a body of one line says it itself.
 """
 
 import re
@@ -16,9 +16,34 @@ FUNCTION = re.compile(r"^(?!return|using|friend|static_assert|typedef|throw|else
                       r"(?:\[\[\w+\]\]\s*)?[\w:<>,&*\s~\[\]]+?[&*\s](\w+)\(")
 
 
+SCOPE = re.compile(r"^(?:inline\s+)?(?:namespace|extern|enum|union)\b")
+
+
+def statement(lines: list[str], start: int) -> str:
+    """The declaration that begins on a line, as one line."""
+    text = ""
+    for line in lines[start : start + 8]:
+        text += " " + line.split("//")[0].strip()
+        if ";" in line or "{" in line:
+            break
+    return text.strip()
+
+
+def declared_name(text: str) -> str | None:
+    """What a statement declares and a comment must explain; None for anything else."""
+    if match := TYPE.match(text):
+        return match[1]
+    match = FUNCTION.match(text)
+    if match is None or re.search(r"\boperator\b|\boverride\b|= delete|= default", text):
+        return None
+    return None if is_trivial(match[1], text) else match[1]
+
+
 def is_trivial(name: str, text: str) -> bool:
-    """A constructor, a destructor or an accessor."""
-    return name[0].isupper() or f"~{name}" in text or re.search(r"\(\)\s*const\b", text) is not None
+    """A constructor, a destructor, an accessor, or a body of one line that says it all."""
+    if re.search(r"\{.*\}\s*$", text):
+        return True
+    return name[0].isupper() or name.endswith("_") or f"~{name}" in text or re.search(r"\(\)\s*const\b", text) is not None
 
 
 def undocumented(file: Path) -> list[str]:
@@ -46,20 +71,15 @@ def undocumented(file: Path) -> list[str]:
             depth_of_private = None
             documented = False
         visible = depth_of_private is None and detail_depth is None and indent_ok
-        found = None
-        if visible and text:
-            if match := TYPE.match(text):
-                found = match[1]
-            elif (match := FUNCTION.match(text)) and "operator" not in text and "override" not in text \
-                    and "= delete" not in text and "= default" not in text and not is_trivial(match[1], text):
-                found = match[1]
-            if found and not documented:
-                problems.append(f"{file.relative_to(ROOT)}:{number}: '{found}' has no comment")
+        if visible and text and not documented:
+            name = declared_name(statement(lines, number - 1))
+            if name is not None:
+                problems.append(f"{file.relative_to(ROOT)}:{number}: '{name}' has no comment")
         opened, closed = line.count("{"), line.count("}")
-        if opened > closed and visible and found and not TYPE.match(text):
-            body_depth = depth
-        elif opened > closed and TYPE.match(text):
+        if opened > closed and TYPE.match(text):
             class_stack.append(depth)
+        elif opened > closed and body_depth is None and not SCOPE.match(text):
+            body_depth = depth
         depth += opened - closed
         if body_depth is not None and depth <= body_depth:
             body_depth = None

@@ -16,6 +16,7 @@ class Environment {
 
   Environment() = default;
   Environment(std::initializer_list<Variables::value_type> variables) : variables_(variables) {}
+  // For tests.
   static Environment of_variables(Variables variables);
   // Of this process. HOME comes from the user database where it is not set.
   static Environment of_process();

@@ -20,6 +20,7 @@ struct HttpResponse {
   std::map<std::string, std::string, std::less<>> headers;
   std::string body;  // empty where it went to HttpRequest::on_body
 
+  // Empty where there is none.
   std::string_view header(std::string_view lower_case_name) const;
 };
 

@@ -15,6 +15,7 @@ namespace llama_gpu::app {
 // answer.
 class HttpServerFake {
  public:
+  // What a client sent.
   struct Request {
     std::string method;
     std::string target;

@@ -22,6 +22,7 @@ class Interrupts {
   // How many came since the start or clear().
   int count() const { return count_; }
 
+  // Notes a signal, as its handler does.
   void raise(int signal);
   // For a REPL, where Ctrl-C ends an answer and not the program.
   void clear();

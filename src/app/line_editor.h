@@ -17,6 +17,7 @@ class LineEditor {
  public:
   virtual ~LineEditor() = default;
 
+  // What a person typed, or did instead.
   enum class End : uint8_t { kLine, kInterrupted, kEndOfInput };
   struct Line {
     End end = End::kEndOfInput;

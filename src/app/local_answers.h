@@ -13,6 +13,7 @@ namespace llama_gpu::app {
 // Answers with an engine in this process. One thread.
 class LocalAnswers final : public AnswerSource {
  public:
+  // Blocks until the model can answer; errors as Engine::load.
   static Result<std::unique_ptr<LocalAnswers>> load(const BackendRegistry& backends,
                                                     const engine::EngineOptions& options);
 

@@ -5,9 +5,9 @@
 
 #include "app/verb.h"
 
-// One factory for each verb_NAME.cc; the table in verbs.cc says what each verb does.
 namespace llama_gpu::app {
 
+// One factory for each verb_NAME.cc; the table in verbs.cc says what each verb does.
 std::unique_ptr<Verb> make_bench_verb();
 std::unique_ptr<Verb> make_config_verb();
 std::unique_ptr<Verb> make_engine_worker_verb();

@@ -27,6 +27,7 @@ class BoundedReader {
   uint64_t offset() const { return offset_; }
   uint64_t remaining() const { return bytes_.size() - offset_; }
 
+  // One number; `field` names it in the error of a short input.
   template <typename T>
     requires std::is_arithmetic_v<T>
   Result<T> read(std::string_view field) {
@@ -37,6 +38,7 @@ class BoundedReader {
     return value;
   }
 
+  // The next bytes, not copied.
   Result<std::span<const std::byte>> read_bytes(uint64_t size_bytes, std::string_view field) {
     if (size_bytes > remaining()) {
       return Error{truncated_,

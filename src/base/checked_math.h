@@ -15,6 +15,7 @@ constexpr std::optional<T> checked_add(T a, T b) {
   return sum;
 }
 
+// As checked_add.
 template <std::integral T>
 constexpr std::optional<T> checked_mul(T a, T b) {
   T product;

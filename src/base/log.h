@@ -47,6 +47,7 @@ void configure_logging(LogOptions options);
 // secret. Thread-safe.
 void log_event(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
+// log_event of each level.
 inline void log_debug(std::string_view message, std::initializer_list<LogField> fields = {}) {
   log_event(LogLevel::kDebug, message, fields);
 }

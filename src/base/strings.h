@@ -24,6 +24,7 @@ struct Utf8Char {
 // takes its longest valid beginning, as Unicode recommends and Python's "replace" does.
 Utf8Char first_utf8_char(std::string_view bytes);
 
+// Without broken characters, see first_utf8_char.
 bool is_valid_utf8(std::string_view bytes);
 // A copy in which each broken character is U+FFFD.
 std::string repair_utf8(std::string_view bytes);

@@ -19,7 +19,8 @@ class Device;
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Device* device, std::byte* data, size_t size_bytes) : device_(device), data_(data), size_bytes_(size_bytes) {}
+  Buffer(Device* device, std::byte* data, size_t size_bytes)
+      : device_(device), data_(data), size_bytes_(size_bytes) {}
   Buffer(Buffer&& other) noexcept;
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();

@@ -7,13 +7,15 @@ void BackendRegistry::add(std::string name, Factory factory) {
   factories_.emplace_back(std::move(name), std::move(factory));
 }
 
-Result<std::unique_ptr<Backend>> BackendRegistry::open(std::string_view name, const BackendOptions& options) const {
+Result<std::unique_ptr<Backend>> BackendRegistry::open(std::string_view name,
+                                                       const BackendOptions& options) const {
   std::string known;
   for (const auto& [candidate, factory] : factories_) {
     if (candidate == name) return factory(options);
     known += (known.empty() ? "'" : ", '") + candidate + "'";
   }
-  return Error{ErrorCode::kInvalidValue, "unknown backend '" + std::string(name) + "', this program has " + known,
+  return Error{ErrorCode::kInvalidValue,
+               "unknown backend '" + std::string(name) + "', this program has " + known,
                "choose one of these", "backend"};
 }
 

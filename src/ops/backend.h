@@ -37,7 +37,8 @@ class Backend {
   virtual int64_t kv_block_bytes(const KvGeometry& geometry) const = 0;
 };
 
-// The backends linked into this program, by name. Filled by `app` before threads start; `engine` opens by name.
+// The backends linked into this program, by name. Filled by `app` before threads start; `engine` opens by
+// name.
 class BackendRegistry {
  public:
   using Factory = std::function<Result<std::unique_ptr<Backend>>(const BackendOptions&)>;

@@ -23,38 +23,38 @@ class Weight {
 
 // y[i] = row tokens[i] of `table`.
 struct EmbedArgs {
-  const Weight& table;               // [vocab, dim]
-  std::span<const TokenId> tokens;   // [rows], host memory
-  MatrixView<float> y;               // [rows, dim]
+  const Weight& table;              // [vocab, dim]
+  std::span<const TokenId> tokens;  // [rows], host memory
+  MatrixView<float> y;              // [rows, dim]
 };
 
 // y[r] = x[r] / sqrt(mean(x[r]^2) + eps) * weight. (Zhang and Sennrich 2019, arXiv:1910.07467)
 struct RmsNormArgs {
-  MatrixView<const float> x;         // [rows, dim]
-  const Weight& weight;              // [1, dim]
+  MatrixView<const float> x;  // [rows, dim]
+  const Weight& weight;       // [1, dim]
   float eps;
-  MatrixView<float> y;               // [rows, dim], may alias x
+  MatrixView<float> y;  // [rows, dim], may alias x
 };
 
 // One product of a linear op. `y` = x * weight^T, or y += where `add_to_y` (a residual).
 struct LinearTarget {
-  const Weight* weight;              // [out, in]
-  MatrixView<float> y;               // [rows, out], never aliases x
+  const Weight* weight;  // [out, in]
+  MatrixView<float> y;   // [rows, out], never aliases x
   bool add_to_y = false;
 };
 
 // Products of the same rows with several weights (Q, K, V; gate and up), so that a backend prepares x once.
 struct LinearArgs {
-  MatrixView<const float> x;         // [rows, in]
+  MatrixView<const float> x;  // [rows, in]
   std::span<const LinearTarget> targets;
 };
 
 // angles[r] = cos and sin of position[r] * inverse_frequency[i], interleaved (cos, sin), in double before
 // rounding. Once per step, for all layers.
 struct RopeAnglesArgs {
-  std::span<const int32_t> positions;            // [rows], host memory
-  std::span<const double> inverse_frequencies;   // [rotary_dim / 2], host memory
-  MatrixView<float> angles;                      // [rows, rotary_dim]
+  std::span<const int32_t> positions;           // [rows], host memory
+  std::span<const double> inverse_frequencies;  // [rotary_dim / 2], host memory
+  MatrixView<float> angles;                     // [rows, rotary_dim]
 };
 
 // Which two numbers of a head turn together.
@@ -65,16 +65,16 @@ enum class RopePairing : uint8_t {
 
 // Rotates each head of x in place. (Su et al. 2021, arXiv:2104.09864)
 struct RopeArgs {
-  MatrixView<float> x;               // [rows, heads * head_dim]
-  MatrixView<const float> angles;    // [rows, rotary_dim]
+  MatrixView<float> x;             // [rows, heads * head_dim]
+  MatrixView<const float> angles;  // [rows, rotary_dim]
   int32_t head_dim;
   RopePairing pairing;
 };
 
 // Stores each row's key and value at its position in the layer's blocks.
 struct KvWriteArgs {
-  MatrixView<const float> k;         // [rows, kv_heads * head_dim]
-  MatrixView<const float> v;         // [rows, kv_heads * head_dim]
+  MatrixView<const float> k;  // [rows, kv_heads * head_dim]
+  MatrixView<const float> v;  // [rows, kv_heads * head_dim]
   const StepLayout& layout;
   const KvLayer& kv;
 };
@@ -82,32 +82,32 @@ struct KvWriteArgs {
 // Causal attention of each row over its sequence's keys 0 .. position, query head h reading kv head
 // h / (heads / kv_heads). The rows' own keys are already written.
 struct AttentionArgs {
-  MatrixView<const float> q;         // [rows, heads * head_dim]
+  MatrixView<const float> q;  // [rows, heads * head_dim]
   const StepLayout& layout;
   const KvLayer& kv;
-  float scale;                       // multiplies q.k, usually 1 / sqrt(head_dim)
-  MatrixView<float> y;               // [rows, heads * head_dim], never aliases q
+  float scale;          // multiplies q.k, usually 1 / sqrt(head_dim)
+  MatrixView<float> y;  // [rows, heads * head_dim], never aliases q
 };
 
 // y = silu(gate) * up, silu(x) = x / (1 + exp(-x)).
 struct SwigluArgs {
-  MatrixView<const float> gate;      // [rows, dim]
-  MatrixView<const float> up;        // [rows, dim]
-  MatrixView<float> y;               // [rows, dim], may alias gate or up
+  MatrixView<const float> gate;  // [rows, dim]
+  MatrixView<const float> up;    // [rows, dim]
+  MatrixView<float> y;           // [rows, dim], may alias gate or up
 };
 
 // y[i] = x[rows[i]].
 struct GatherRowsArgs {
   MatrixView<const float> x;
-  std::span<const int32_t> rows;     // host memory, ascending
-  MatrixView<float> y;               // [rows.size(), x.cols]
+  std::span<const int32_t> rows;  // host memory, ascending
+  MatrixView<float> y;            // [rows.size(), x.cols]
 };
 
 // What a backend can compute. Calls queue work on the stream and never fail by themselves: a fault marks the
 // stream (Stream::wait). A null entry means unsupported and is found when a model is loaded.
 //
-// A row of a result depends on that row's inputs only, to the bit: not on the batch around it, on how a prompt
-// was cut into chunks, or on the number of threads.
+// A row of a result depends on that row's inputs only, to the bit: not on the batch around it, on how a
+// prompt was cut into chunks, or on the number of threads.
 struct OpTable {
   void (*begin_step)(Stream&, const StepLayout&) = nullptr;
   void (*embed)(Stream&, const EmbedArgs&) = nullptr;

@@ -41,7 +41,8 @@ struct ChatTemplateLimits {
 class ChatTemplate {
  public:
   // kTemplateError with line and column.
-  static Result<std::unique_ptr<const ChatTemplate>> parse(std::string source, ChatTemplateLimits limits = {});
+  static Result<std::unique_ptr<const ChatTemplate>> parse(std::string source,
+                                                           ChatTemplateLimits limits = {});
   virtual ~ChatTemplate() = default;
 
   // The prompt, as spans: text of the template itself (and bos and eos tokens) has parse_special, text that

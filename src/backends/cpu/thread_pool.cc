@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a job is handed over. The caller closes the claim word, stores the job, then publishes {job number, next
-// piece = 0} in that word. A thread reads the word, then the job, then claims piece i by moving the word from
-// {number, i} to {number, i + 1}. The word is closed before any part of a job is overwritten, so whoever has read
-// a part of the next job finds the word changed and claims nothing, however long it slept in between.
+// How a job is handed over. The caller closes the claim word, stores the job, then publishes {job number,
+// next piece = 0} in that word. A thread reads the word, then the job, then claims piece i by moving the word
+// from {number, i} to {number, i + 1}. The word is closed before any part of a job is overwritten, so whoever
+// has read a part of the next job finds the word changed and claims nothing, however long it slept in
+// between.
 #include "backends/cpu/thread_pool.h"
 
 #include <pthread.h>

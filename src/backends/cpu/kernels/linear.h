@@ -3,9 +3,9 @@
 // Products of activation rows with packed weights.
 //
 // Invariance. An output is  acc = fma(scale_w * scale_x, float(integer sum), acc)  over the halves of the
-// blocks in order of k (and each block's minimums after them). The integer sums are exact, so their order is free; the float
-// operations are these in every instantiation, however many rows and tiles are computed side by side. That is
-// why one row alone, a batch and a prompt give the same bits.
+// blocks in order of k (and each block's minimums after them). The integer sums are exact, so their order is
+// free; the float operations are these in every instantiation, however many rows and tiles are computed side
+// by side. That is why one row alone, a batch and a prompt give the same bits.
 //
 // Few rows read the packed weight as it streams from memory. Many rows unpack two tiles once into scratch
 // memory, which stays in the first-level cache while all rows pass.
