@@ -68,8 +68,9 @@ Error EngineClient::ended(const WorkerExit& exit) const {
 // ---- jobs
 
 void EngineClient::start(EngineJob started) {
-  const auto [job, is_new] =
-      jobs_.emplace(started.call_id, Job{std::move(started), {}, {}, {}, {}, {}, {}, {}});
+  const uint64_t call_id = started.call_id;
+  const auto [job, is_new] = jobs_.try_emplace(call_id);
+  static_cast<EngineJob&>(job->second) = std::move(started);
   CHECK(is_new, "a call id is used once");
   held_bytes_ += job->second.frame.size();
   if (job->second.observer) {

@@ -193,12 +193,12 @@ TEST_F(EngineClientTest, FailsWhatHasBegunAndSendsTheRestToTheNextWorker) {
   const auto begun = start_request(1), accepted = start_request(2), sent = start_request(3);
   ASSERT_TRUE(accept(1).ok());
   ASSERT_TRUE(accept(2).ok());
-  ASSERT_TRUE(give(1, "half an ans").ok());
+  ASSERT_TRUE(give(1, "half of it").ok());
   ASSERT_TRUE(give(2, "").ok());  // no output yet
 
   worker_ends(SIGKILL);
 
-  EXPECT_THAT(begun->events, ElementsAre("accepted", "half an ans", "failed: worker_failed"));
+  EXPECT_THAT(begun->events, ElementsAre("accepted", "half of it", "failed: worker_failed"));
   EXPECT_THAT(begun->last_error.message, HasSubstr("signal 9"));
   EXPECT_THAT(sent->events, IsEmpty());
   become_ready();
@@ -278,7 +278,7 @@ TEST_F(EngineClientTest, RefusesMoreBytesThanItCanHoldUntilSomeHaveBegun) {
   become_ready();
   const auto long_call = [&] { return make_job(DetokenizeCall{"m", std::vector<TokenId>(3000, 7)}); };
   std::vector<ErrorCode> refusals;
-  const auto keep = [&](Result<ReplyBody> body) {
+  const auto keep = [&](const Result<ReplyBody>& body) {
     if (!body.ok()) refusals.push_back(body.error().code);
   };
   EngineJob first = long_call(), second = long_call();

@@ -95,7 +95,7 @@ Result<SubmitReceipt> FakeEngine::submit(GenerationRequest request) {
   {
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += receipt.prompt_tokens.size();
-    running_[request.id] = {std::move(request), 0};
+    running_[receipt.id] = {std::move(request), 0};
   }
   changed_.notify_all();
   return receipt;

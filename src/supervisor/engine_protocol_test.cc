@@ -313,8 +313,8 @@ TEST(EngineProtocol, CarriesEveryPartOfAnUpdate) {
 
 TEST(EngineProtocol, RefusesAStepCutAtEveryByteAndOneByteTooLong) {
   std::mt19937 random(3);
-  std::vector<SequenceUpdate> updates;
-  for (int i = 0; i < 3; ++i) updates.push_back(random_update(random));
+  const std::vector<SequenceUpdate> updates = {random_update(random), random_update(random),
+                                               random_update(random)};
   const std::string payload = encode_step(updates);
 
   for (size_t size = 0; size < payload.size(); ++size) {

@@ -294,7 +294,7 @@ void EngineWorker::load(uint64_t id, const LoadCall& call) {
       engine_owner_ ? Error{ErrorCode::kProtocolError, "a model is loaded already"}
                     : loader_(call.options, *this);
   if (!loaded.ok()) {
-    const Error error = loaded.error();
+    const Error& error = loaded.error();
     log_error("the model could not be loaded", {{"model", call.model}, {"error", error.message}});
     reply(id, error);
     is_loading_ = false;

@@ -19,7 +19,6 @@ namespace {
 using engine::FinishReason;
 using engine::SequenceUpdate;
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 // A worker on a thread of the test, and the control plane's end of its socket.
 class EngineWorkerTest : public testing::Test {

@@ -148,6 +148,7 @@ class SupervisedModelHostTest : public testing::Test {
   }
   std::vector<std::shared_ptr<Heard>> ask_many(int count, int64_t max_tokens) {
     std::vector<std::shared_ptr<Heard>> all;
+    all.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) all.push_back(ask("stream", max_tokens));
     return all;
   }

@@ -80,6 +80,7 @@ ServedModel SupervisedModelHost::describe(size_t index, const std::vector<Worker
 std::vector<ServedModel> SupervisedModelHost::models() const {
   const std::vector<WorkerStatus> statuses = workers();
   std::vector<ServedModel> models;
+  models.reserve(clients_.size());
   for (size_t i = 0; i < clients_.size(); ++i) models.push_back(describe(i, statuses));
   return models;
 }
@@ -103,6 +104,7 @@ std::optional<ServedModel> SupervisedModelHost::find_model(std::string_view name
 
 Error SupervisedModelHost::model_not_found(std::string_view name) const {
   std::vector<std::string_view> known;
+  known.reserve(clients_.size());
   for (const auto& client : clients_) known.push_back(client->spec().id);
   return {ErrorCode::kModelNotFound,
           "the model '" + std::string(utf8_prefix(name, 200)) + "' is not served here" +

@@ -124,6 +124,7 @@ bool Supervisor::wait() {
 void Supervisor::update_watched() {
   const int epoll_fd = epoll_.get();
   std::vector<Worker::WaitFor> now;
+  now.reserve(workers_.size());
   for (const auto& worker : workers_) now.push_back(worker->wait_for());
   // All that go first: a number may have been closed by one worker and given to another since.
   for (size_t i = 0; i < now.size(); ++i) {

@@ -34,9 +34,9 @@ UniqueFd open_process(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SY
 
 UniqueFd move_up(UniqueFd fd) { return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kFirstOwnFd)); }
 
-// Both ends of what connects to a child: ours and its.
+// Both ends of what connects to a child: ours and the child's.
 struct Pair {
-  UniqueFd ours, childs;
+  UniqueFd ours, theirs;
 };
 
 Result<Pair> make_socket() {
@@ -44,7 +44,7 @@ Result<Pair> make_socket() {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return system_error("make a socket");
   Pair pair{move_up(UniqueFd(ends[0])), move_up(UniqueFd(ends[1]))};
-  if (pair.ours.get() < 0 || pair.childs.get() < 0) return system_error("make a socket");
+  if (pair.ours.get() < 0 || pair.theirs.get() < 0) return system_error("make a socket");
   return pair;
 }
 
@@ -52,13 +52,14 @@ Result<Pair> make_pipe() {
   std::array<int, 2> ends;
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a pipe");
   Pair pair{move_up(UniqueFd(ends[0])), move_up(UniqueFd(ends[1]))};
-  if (pair.ours.get() < 0 || pair.childs.get() < 0) return system_error("make a pipe");
+  if (pair.ours.get() < 0 || pair.theirs.get() < 0) return system_error("make a pipe");
   ::fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK);
   return pair;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -127,7 +128,7 @@ Result<WorkerProcess> WorkerProcess::spawn(const WorkerCommand& command) {
   TRY_STATUS(failpoint("worker.spawn"));
   TRY(Pair socket, make_socket());
   TRY(Pair log, make_pipe());
-  const SpawnSettings settings(socket.childs.get(), log.childs.get());
+  const SpawnSettings settings(socket.theirs.get(), log.theirs.get());
   std::vector<std::string> arguments = command.arguments;
   std::vector<std::string> environment = child_environment();
 
