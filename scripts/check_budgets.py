@@ -49,7 +49,10 @@ def function_lengths(files: list[Path]) -> list[tuple[int, str]]:
         return []
     listing = subprocess.run(
         ["ctags", "--output-format=json", "--fields=+ne", "--kinds-C++=f", "-L", "-", "-f", "-"],
-        input="\n".join(map(str, files)), capture_output=True, text=True, check=False,
+        input="\n".join(map(str, files)),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lengths = []
     for row in listing.stdout.splitlines():
@@ -110,8 +113,13 @@ def main() -> int:
     def count(paths: list[Path]) -> int:
         return sum(len(file.read_text(errors="replace").splitlines()) for file in paths)
 
-    tests = [f for f in tracked("src/*_test.cc", "tests/*.cc", "tests/*.h", "tests/*.py", "tests/*.mjs", "web/*.test.ts",
-                                "web/*.test.tsx") if is_test(f)]
+    tests = [
+        f
+        for f in tracked(
+            "src/*_test.cc", "tests/*.cc", "tests/*.h", "tests/*.py", "tests/*.mjs", "web/*.test.ts", "web/*.test.tsx"
+        )
+        if is_test(f)
+    ]
     source_lines, test_lines = count(sources + [f for f in web if not is_test(f)]), count(tests)
     ratio = test_lines / max(1, source_lines)
     if ratio < TEST_RATIO:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPE = re.compile(r"^(?:template\s*<.*>\s*)?(?:enum class|struct|class)\s+(?:\[\[\w+\]\]\s*)?(\w+)(?!.*;\s*$)")
-FUNCTION = re.compile(r"^(?!return|using|friend|static_assert|typedef|throw|else|if|for|while|case|public|private|protected)"
-                      r"(?:\[\[\w+\]\]\s*)?[\w:<>,&*\s~\[\]]+?[&*\s](\w+)\(")
+FUNCTION = re.compile(
+    r"^(?!return|using|friend|static_assert|typedef|throw|else|if|for|while|case|public|private|protected)"
+    r"(?:\[\[\w+\]\]\s*)?[\w:<>,&*\s~\[\]]+?[&*\s](\w+)\("
+)
 
 
 SCOPE = re.compile(r"^(?:inline\s+)?(?:namespace|extern|enum|union)\b")
@@ -43,7 +45,9 @@ def is_trivial(name: str, text: str) -> bool:
     """A constructor, a destructor, an accessor, or a body of one line that says it all."""
     if re.search(r"\{.*\}\s*$", text):
         return True
-    return name[0].isupper() or name.endswith("_") or f"~{name}" in text or re.search(r"\(\)\s*const\b", text) is not None
+    return (
+        name[0].isupper() or name.endswith("_") or f"~{name}" in text or re.search(r"\(\)\s*const\b", text) is not None
+    )
 
 
 def undocumented(file: Path) -> list[str]:
@@ -63,7 +67,9 @@ def undocumented(file: Path) -> list[str]:
             documented = False
         if raw.strip().startswith("//") or "//" in raw:
             documented = True
-        if re.match(r"^namespace\s+(?:\w+::)*(detail|internal)?\s*\{", text) and ("detail" in text or "internal" in text):
+        if re.match(r"^namespace\s+(?:\w+::)*(detail|internal)?\s*\{", text) and (
+            "detail" in text or "internal" in text
+        ):
             detail_depth = depth
         if text in {"private:", "protected:"}:
             depth_of_private = depth

@@ -56,7 +56,11 @@ def main() -> int:
             for included in re.findall(r'#include "([a-z_]+)/', line):
                 if included in uses and included not in uses[layer]:
                     # A test may use a lower layer's fake or a test helper that its layer does not link.
-                    if is_test and RANK_OF.get(included, 99) < RANK_OF[layer] and included not in NEVER.get(layer, set()):
+                    if (
+                        is_test
+                        and RANK_OF.get(included, 99) < RANK_OF[layer]
+                        and included not in NEVER.get(layer, set())
+                    ):
                         continue
                     problems.append(f"{file.relative_to(SRC.parent)}:{number}: {layer} may not include {included}")
     for problem in problems:

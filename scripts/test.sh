@@ -37,7 +37,10 @@ run_ctest() {
   ctest --test-dir "build/$preset" --output-on-failure --parallel "$JOBS" --no-tests=error "$@"
 }
 
-build_release() { scripts/build_web.sh && scripts/build.sh release; }
+# Unit tests run in the sanitizer trees; here stands what runs whole models, and the program itself.
+RELEASE_TARGETS=(llama-gpu conformance_test golden_text_test golden_engine_test invariance_test
+  step_allocation_test tokenize-file render-template make-tiny-model)
+build_release() { scripts/build_web.sh && scripts/build.sh release "${RELEASE_TARGETS[@]}"; }
 test_release() { run_ctest release -L 'conformance|golden'; }
 
 sanitizer_environment() {

@@ -66,8 +66,7 @@ def parts(metric: dict[str, Any]) -> str:
     labels = metric.get("labels", {})
     rows = ", ".join(f"{{{cpp_string(name)}, {count}}}" for name, count in labels.items())
     return (
-        f"inline constexpr std::array<LabelInfo, {len(labels)}> k{pascal_case(metric['name'])}Labels"
-        f" = {{{{{rows}}}}};"
+        f"inline constexpr std::array<LabelInfo, {len(labels)}> k{pascal_case(metric['name'])}Labels = {{{{{rows}}}}};"
     )
 
 

@@ -132,7 +132,8 @@ def field_table(document: dict[str, Any], operation: dict[str, Any], ranges: dic
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     schema = resolve(document, body)
     rows = [
-        field_row(name, field, name in schema.get("required", []), ranges) for name, field in schema["properties"].items()
+        field_row(name, field, name in schema.get("required", []), ranges)
+        for name, field in schema["properties"].items()
     ]
     name = operation["operationId"][0].upper() + operation["operationId"][1:]
     table = "\n".join(rows)

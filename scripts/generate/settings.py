@@ -104,9 +104,7 @@ def default(setting: dict[str, Any]) -> str:
 
 
 def struct(section: dict[str, str], settings: list[dict[str, Any]]) -> str:
-    fields = "\n".join(
-        f"  {CPP_TYPES[s['type']]} {split_key(s)[1]}{default(s)};  // {s['help']}" for s in settings
-    )
+    fields = "\n".join(f"  {CPP_TYPES[s['type']]} {split_key(s)[1]}{default(s)};  // {s['help']}" for s in settings)
     return f"// {section['help']}\nstruct {pascal_case(section['name'])}Settings {{\n{fields}\n}};"
 
 

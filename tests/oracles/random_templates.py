@@ -12,7 +12,11 @@ VARIABLES: dict[str, Any] = {
     "messages": [
         {"role": "σύστημα", "content": " Γειά σου, Κόσμε! \n"},
         {"role": "χρήστης", "content": "<|αβγ|> 'δ' \"ε\" & <ζ>\n\n\tη "},
-        {"role": "βοηθός", "content": None, "tool_calls": [{"id": "α1", "function": {"name": "φ", "arguments": {"χ": 1}}}]},
+        {
+            "role": "βοηθός",
+            "content": None,
+            "tool_calls": [{"id": "α1", "function": {"name": "φ", "arguments": {"χ": 1}}}],
+        },
         {"role": "χρήστης", "content": [{"type": "κείμενο", "text": "μέρος ένα"}, {"type": "εικόνα"}]},
     ],
     "text": "Άλφα βήτα, γάμμα\nδέλτα",
@@ -94,13 +98,34 @@ class Generator:
         """Mostly an expression that gives text."""
         if self.rng.random() < 0.15:
             return self.operand(depth)
-        names = ["text", "word", "digits", "spaces", "blank", "bos_token", "messages[1].content", "messages[0].role", "dict['a']"]
+        names = [
+            "text",
+            "word",
+            "digits",
+            "spaces",
+            "blank",
+            "bos_token",
+            "messages[1].content",
+            "messages[0].role",
+            "dict['a']",
+        ]
         inner = self.pick([self.pick(names), repr_string(self.pick(STRINGS)), f"({self.expression(depth)} | string)"])
         return str(inner)
 
     def items(self, depth: int) -> str:
         """Mostly an expression that gives several values."""
-        names = ["list", "numbers", "mixed", "messages", "dict", "nested.list", "text", "range(5)", "dict.items()", "empty"]
+        names = [
+            "list",
+            "numbers",
+            "mixed",
+            "messages",
+            "dict",
+            "nested.list",
+            "text",
+            "range(5)",
+            "dict.items()",
+            "empty",
+        ]
         return str(self.pick(names)) if self.rng.random() < 0.8 else self.operand(depth)
 
     def operand(self, depth: int) -> str:
@@ -131,14 +156,24 @@ class Generator:
             lambda: f"join(', ', attribute='{self.pick(['role', 'content', '0'])}')",
             lambda: f"replace({self.expression(0)}, {self.expression(0)}{self.pick(['', ', 1', ', -1', ', 0'])})",
             lambda: f"map({self.pick(PLAIN_FILTERS)!r}) | list",
-            lambda: f"map(attribute='{self.pick(['role', 'content', 'a.b', '0'])}'{self.pick(['', ', default=1'])}) | list",
+            lambda: (
+                f"map(attribute='{self.pick(['role', 'content', 'a.b', '0'])}'{self.pick(['', ', default=1'])}) | list"
+            ),
             lambda: f"{self.pick(['select', 'reject'])}('{self.pick(PLAIN_TESTS)}') | list",
-            lambda: f"{self.pick(['select', 'reject'])}('{self.pick(['eq', 'gt', 'in', 'ne', '<='])}', {self.expression(0)}) | list",
-            lambda: f"{self.pick(['selectattr', 'rejectattr'])}('{self.pick(['role', 'content', 'tool_calls'])}'"
-            f"{self.pick(['', ', %r' % self.pick(PLAIN_TESTS), ', %r, text' % 'equalto'])}) | list",
-            lambda: f"sort(reverse={self.pick(['true', 'false'])}{self.pick(['', ', case_sensitive=true', ', attribute=0'])})",
+            lambda: (
+                f"{self.pick(['select', 'reject'])}('{self.pick(['eq', 'gt', 'in', 'ne', '<='])}', {self.expression(0)}) | list"
+            ),
+            lambda: (
+                f"{self.pick(['selectattr', 'rejectattr'])}('{self.pick(['role', 'content', 'tool_calls'])}'"
+                f"{self.pick(['', ', %r' % self.pick(PLAIN_TESTS), ', %r, text' % 'equalto'])}) | list"
+            ),
+            lambda: (
+                f"sort(reverse={self.pick(['true', 'false'])}{self.pick(['', ', case_sensitive=true', ', attribute=0'])})"
+            ),
             lambda: f"dictsort({self.pick(['true', 'false', 'by=%r' % 'value', 'reverse=true'])})",
-            lambda: f"tojson({self.pick(['indent=2', 'indent=0', 'ensure_ascii=true', 'sort_keys=true', 'separators=(%r, %r)' % (',', ':')])})",
+            lambda: (
+                f"tojson({self.pick(['indent=2', 'indent=0', 'ensure_ascii=true', 'sort_keys=true', 'separators=(%r, %r)' % (',', ':')])})"
+            ),
             lambda: f"indent({self.pick(['2', '0', 'first=true', '2, true, true', repr_string('> ')])})",
             lambda: f"trim({self.pick([repr_string(' a'), repr_string('abc'), 'none'])})",
             lambda: f"round({self.pick(['1', '2', '-1', '1, %r' % 'floor', '0, %r' % 'ceil', '1, %r' % 'odd'])})",
@@ -157,7 +192,9 @@ class Generator:
         arguments = [
             lambda: self.pick(PLAIN_TESTS),
             lambda: f"divisibleby {self.pick(['2', '3', '0', 'number'])}",
-            lambda: f"{self.pick(['eq', 'equalto', 'ne', 'gt', 'lt', 'ge', 'le', 'sameas', 'in'])}({self.expression(0)})",
+            lambda: (
+                f"{self.pick(['eq', 'equalto', 'ne', 'gt', 'lt', 'ge', 'le', 'sameas', 'in'])}({self.expression(0)})"
+            ),
             lambda: f"{self.pick(['==', 'in'])} {self.pick(NAMES)}" if self.rng.random() < 0.3 else "in [1, 'a', none]",
         ]
         return f"{self.operand(depth)} is {self.pick(['', 'not '])}{self.pick(arguments)()}"
@@ -169,7 +206,9 @@ class Generator:
     def binary(self, depth: int) -> str:
         operator = self.pick(BINARY)
         if self.rng.random() < 0.5:
-            operands = self.pick([["number", "real", "3", "zero", "yes", "-2"], ["text", "'ab'", "word", "messages[0].role"]])
+            operands = self.pick(
+                [["number", "real", "3", "zero", "yes", "-2"], ["text", "'ab'", "word", "messages[0].role"]]
+            )
             return f"{self.pick(operands)} {operator} {self.pick(operands)}"
         right = self.operand(0) if operator in ("*", "**") else self.operand(depth)
         expression = f"{self.operand(depth)} {operator} {right}"
@@ -209,13 +248,23 @@ class Generator:
         """One expression, or a few statements, each of which may print."""
         if self.rng.random() < 0.5:
             return self.output(0)
-        prologue = self.pick(["", "{% set x = text %}", "{% set ns = namespace(a=1, found=false) %}", "{%- set y = list -%}\n"])
+        prologue = self.pick(
+            ["", "{% set x = text %}", "{% set ns = namespace(a=1, found=false) %}", "{%- set y = list -%}\n"]
+        )
         return str(prologue) + "".join(self.statement(2) for _ in range(self.rng.randint(1, 3)))
 
     def statement(self, depth: int) -> str:
         kinds = [self.output, self.output, self.output, self.data]
         if depth > 0:
-            kinds += [self.if_block, self.for_block, self.for_block, self.set_statement, self.set_block, self.macro, self.with_block]
+            kinds += [
+                self.if_block,
+                self.for_block,
+                self.for_block,
+                self.set_statement,
+                self.set_block,
+                self.macro,
+                self.with_block,
+            ]
         return str(self.pick(kinds)(depth))
 
     def tag(self, inside: str) -> str:
@@ -225,7 +274,17 @@ class Generator:
         return f"{{{{{self.pick(['', '', '-', ' '])}{self.expression(self.rng.randint(1, 2))}{self.pick(['', '', ' -', ' '])}}}}}{self.pick(['', chr(10), ' '])}"
 
     def data(self, depth: int) -> str:
-        texts = ["  text ", "\n", "<|im_start|>", " \n  ", "{# note #}\n", "  {#- note -#}  x", "{% raw %} {{ x }} {% endraw %}\n", "\t", "a\r\nb"]
+        texts = [
+            "  text ",
+            "\n",
+            "<|im_start|>",
+            " \n  ",
+            "{# note #}\n",
+            "  {#- note -#}  x",
+            "{% raw %} {{ x }} {% endraw %}\n",
+            "\t",
+            "a\r\nb",
+        ]
         return str(self.pick(texts))
 
     def body(self, depth: int) -> str:
@@ -241,24 +300,49 @@ class Generator:
 
     def for_block(self, depth: int) -> str:
         target = self.pick(["x", "x", "y", "x, y", "message"])
-        source = self.pick(["messages", "list", "numbers", "dict.items()", "dict | dictsort", "nested.list", "empty", "text", "range(3)", "dict"])
+        source = self.pick(
+            [
+                "messages",
+                "list",
+                "numbers",
+                "dict.items()",
+                "dict | dictsort",
+                "nested.list",
+                "empty",
+                "text",
+                "range(3)",
+                "dict",
+            ]
+        )
         if self.rng.random() < 0.3:
             source = self.operand(1)
-        condition = f" if {self.pick(['x', 'x is string', 'loop is defined', 'x != 1', 'y'])}" if self.rng.random() < 0.25 else ""
+        condition = (
+            f" if {self.pick(['x', 'x is string', 'loop is defined', 'x != 1', 'y'])}"
+            if self.rng.random() < 0.25
+            else ""
+        )
         loop = self.pick(
             ["index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem", "depth", "nosuch",
              "cycle('a', 'b')", "changed(x)"]
         )  # fmt: skip
-        inside = self.pick(["{{ x }}", f"{{{{ loop.{loop} }}}}", f"{{{{ loop.{loop} }}}}", "{% set y = x %}{{ y }}", self.body(depth)])
+        inside = self.pick(
+            ["{{ x }}", f"{{{{ loop.{loop} }}}}", f"{{{{ loop.{loop} }}}}", "{% set y = x %}{{ y }}", self.body(depth)]
+        )
         if self.rng.random() < 0.25:
-            inside += self.tag(f"if {self.pick(['loop.index == 2', 'x', 'loop.last'])}") + self.tag(self.pick(["break", "continue"])) + "{% endif %}"
+            inside += (
+                self.tag(f"if {self.pick(['loop.index == 2', 'x', 'loop.last'])}")
+                + self.tag(self.pick(["break", "continue"]))
+                + "{% endif %}"
+            )
         inside += self.body(depth)
         otherwise = self.tag("else") + self.body(depth) if self.rng.random() < 0.3 else ""
-        return self.tag(f"for {target} in {source}{condition}") + inside + otherwise + self.tag("endfor")
+        return str(self.tag(f"for {target} in {source}{condition}") + inside + otherwise + self.tag("endfor"))
 
     def set_statement(self, depth: int) -> str:
         target = self.pick(["x", "y", "x, y", "ns.a", "ns.found", "text", "new"])
-        return self.tag(f"set {target} = {self.expression(2)}") + self.pick(["{{ x }}", "{{ ns.a }}", "", "{{ new }}"])
+        return str(
+            self.tag(f"set {target} = {self.expression(2)}") + self.pick(["{{ x }}", "{{ ns.a }}", "", "{{ new }}"])
+        )
 
     def set_block(self, depth: int) -> str:
         filters = self.pick(["", "", " | upper", " | trim | length"])
@@ -267,16 +351,22 @@ class Generator:
     def with_block(self, depth: int) -> str:
         if self.rng.random() < 0.5:
             return self.tag(f"with x = {self.expression(1)}, y = x") + self.body(depth) + self.tag("endwith")
-        return self.tag(f"filter {self.pick(['upper', 'trim', 'replace(%r, %r)' % ('a', 'b')])}") + self.body(depth) + self.tag("endfilter")
+        return (
+            self.tag(f"filter {self.pick(['upper', 'trim', 'replace(%r, %r)' % ('a', 'b')])}")
+            + self.body(depth)
+            + self.tag("endfilter")
+        )
 
     def macro(self, depth: int) -> str:
         parameters = self.pick(["", "x", "x, y=1", "x='d', y=x"])
         extra = self.pick(["", "", "{{ varargs }}", "{{ kwargs }}", "{{ caller() }}", "{{ caller is defined }}"])
         text = self.tag(f"macro m({parameters})") + "{{ x }}" + extra + self.body(depth) + self.tag("endmacro")
-        call = self.pick(["m()", "m(1)", "m(text, 2)", "m(y=text)", "m(1, 2, 3)", "m(z=1)", "m(*list)", "m(**{'x': 1})", "m"])
+        call = self.pick(
+            ["m()", "m(1)", "m(text, 2)", "m(y=text)", "m(1, 2, 3)", "m(z=1)", "m(*list)", "m(**{'x': 1})", "m"]
+        )
         if self.rng.random() < 0.2:
-            return text + self.tag("call m(1)") + "inside {{ text }}" + self.tag("endcall")
-        return text + f"{{{{ {call} }}}}"
+            return str(text + self.tag("call m(1)") + "inside {{ text }}" + self.tag("endcall"))
+        return str(text + f"{{{{ {call} }}}}")
 
 
 def repr_string(text: str) -> str:

@@ -108,8 +108,13 @@ def one_request(server: Server, rng: random.Random, expected: str, tally: Tally)
         status, _ = server.request("POST", "/v1/completions", {"model": MODEL, "prompt": "x", "max_tokens": -1})
         assert status == 400
     else:
-        request = {"model": MODEL, "prompt": "word " * rng.randint(1, 1500), "max_tokens": rng.randint(1, 64),
-                   "temperature": 0.8, "n": rng.randint(1, 3)}
+        request = {
+            "model": MODEL,
+            "prompt": "word " * rng.randint(1, 1500),
+            "max_tokens": rng.randint(1, 64),
+            "temperature": 0.8,
+            "n": rng.randint(1, 3),
+        }
         status, _ = server.request("POST", "/v1/completions", request)
     if status == 503:
         tally.refused += 1

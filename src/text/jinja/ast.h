@@ -23,30 +23,36 @@ using Expressions = std::vector<ExpressionPtr>;
 using Body = std::vector<Statement>;
 
 // Expressions. A null ExpressionPtr is a part that was left out.
-
 struct Literal {
   Value value;
 };
+// `name`
 struct NameLookup {
   std::string name;
 };
+// `[a, b]` and `(a, b)`
 struct SequenceLiteral {
   Sequence::Kind kind;
   Expressions items;
 };
+// `{a: b}`
 struct DictLiteral {
   std::vector<std::pair<ExpressionPtr, ExpressionPtr>> entries;
 };
+// `object.name`
 struct AttributeAccess {
   ExpressionPtr object;
   std::string name;
 };
+// `object[key]`
 struct ItemAccess {
   ExpressionPtr object, key;
 };
+// `object[start:stop:step]`
 struct SliceAccess {
   ExpressionPtr object, start, stop, step;
 };
+// `(a, name=b)`
 struct ArgumentList {
   Expressions positional;
   std::vector<std::pair<std::string, ExpressionPtr>> named;
@@ -103,6 +109,7 @@ struct Conditional {
   ExpressionPtr condition, then, otherwise;
 };
 
+// A node, with its place in the source for errors.
 struct Expression {
   SourceOffset offset;
   int32_t height;  // levels of expressions below and with it, bounded by the parser
@@ -124,18 +131,20 @@ struct Target {
 // variables hold. Jinja2 has variables by scope, not by time, and templates may depend on it.
 using HiddenNames = std::vector<std::string>;
 
-// Statements.
-
+// Statements. Text outside of tags:
 struct Text {
   Value value;
 };
+// `{{ expression }}`
 struct Output {
   ExpressionPtr expression;
 };
+// `{% set target = value %}`
 struct Assign {
   Target target;
   ExpressionPtr value;
 };
+// `{% set target %}...{% endset %}`
 struct AssignBlock {
   Target target;
   ExpressionPtr filter;  // FilterUse chain on the block's text, or null
@@ -180,6 +189,7 @@ struct With {
 struct Break {};
 struct Continue {};
 
+// A node, with its place in the source for errors.
 struct Statement {
   SourceOffset offset;
   std::variant<Text, Output, Assign, AssignBlock, If, For, std::shared_ptr<MacroDefinition>, CallBlock,

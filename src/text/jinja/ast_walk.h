@@ -54,6 +54,7 @@ class ChildExpressions {
   Visit& visit_;
 };
 
+// Calls visit(const Expression&) for each direct part.
 template <typename Visit>
 void for_each_child(const Expression& expression, Visit visit) {
   std::visit(ChildExpressions<Visit>(visit), expression.node);

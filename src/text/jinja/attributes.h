@@ -20,6 +20,7 @@ Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key);
 Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path,
                        const Value& otherwise = Value(None{}));
 
+// What stands between the brackets of a slice; nullopt where it was left out.
 struct SliceBounds {
   std::optional<int64_t> start, stop;
   int64_t step = 1;

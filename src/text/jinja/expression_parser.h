@@ -57,6 +57,7 @@ class ExpressionParser {
  public:
   ExpressionParser(TokenCursor& cursor, int32_t max_depth) : cursor_(cursor), max_depth_(max_depth) {}
 
+  // A whole expression; the cursor stands behind it.
   Result<ExpressionPtr> parse_expression();
   // Without `a if b`, as between `in` and `if` of a loop.
   Result<ExpressionPtr> parse_unconditional();

@@ -11,6 +11,7 @@
 
 namespace llama_gpu::text::jinja {
 
+// Kinds of tokens of a template.
 enum class TokenType : uint8_t {
   kData,           // text outside tags, whitespace control applied
   kVariableBegin,  // {{
@@ -25,11 +26,13 @@ enum class TokenType : uint8_t {
   kEnd,
 };
 
+// One token, with its place in the source.
 struct Token {
   TokenType type = TokenType::kEnd;
   std::string text;
   SourceOffset offset = 0;
 
+  // Whether it is this very token.
   bool is(TokenType wanted, std::string_view wanted_text) const {
     return type == wanted && text == wanted_text;
   }

@@ -13,6 +13,7 @@ struct FormattedNumber {
   std::string digits;
 };
 
+// A format of `%` or of format(), parsed.
 struct NumberFormat {
   char type = 'd';               // d b o x X; e E f F g G %; r: Python's repr; p: that, rounded
   char sign = '-';               // '+': also in front of positive numbers; ' ': a blank in front of those
@@ -21,6 +22,7 @@ struct NumberFormat {
   char group = 0;                // ',' or '_' between groups of digits
 };
 
+// The number as Python writes it.
 FormattedNumber format_integer(int64_t number, const NumberFormat& format);
 FormattedNumber format_float(double number, const NumberFormat& format);
 

@@ -89,6 +89,7 @@ class TextBuilder {
  public:
   explicit TextBuilder(Runtime& runtime) : runtime_(runtime) {}
 
+  // Adds text, or drops it where the limit on memory is reached: finish() then fails.
   void append(std::string_view bytes, Origin origin);
   void append(const TaggedText& text) { append(text, 0, text.size()); }
   void append(const TaggedText& text, size_t begin, size_t end);
@@ -98,6 +99,7 @@ class TextBuilder {
   Status check() const;
   const TaggedText& text() const { return text_; }
 
+  // What was built. Fails when something was dropped.
   Result<Value> finish();
   // The text itself, checked like finish().
   Result<TaggedText> take();

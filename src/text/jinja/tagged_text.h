@@ -37,6 +37,7 @@ class TaggedText {
   // REQUIRES: index < size().
   Origin origin_at(size_t index) const;
 
+  // Adds bytes of one origin.
   void append(std::string_view bytes, Origin origin);
   void append(const TaggedText& other) { append(other, 0, other.size()); }
   // Bytes [begin, end) of `other`. REQUIRES: begin <= end <= other.size(), &other != this.

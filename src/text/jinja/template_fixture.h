@@ -17,6 +17,7 @@ namespace llama_gpu::text::jinja {
 
 inline Value message_text(std::string bytes) { return Value::text(std::move(bytes), Origin::kMessage); }
 
+// Values as a template sees them.
 inline Value list_of(std::vector<Value> items) {
   Sequence list;
   for (const Value& item : items) list.nesting = std::max(list.nesting, item.nesting() + 1);
@@ -24,6 +25,7 @@ inline Value list_of(std::vector<Value> items) {
   return std::make_shared<const Sequence>(std::move(list));
 }
 
+// Values as a template sees them.
 inline Value dict_of(std::vector<std::pair<std::string, Value>> entries) {
   Dict dict;
   for (auto& [key, value] : entries) dict.insert(Value::text(key), std::move(value));
@@ -44,6 +46,7 @@ inline std::vector<std::pair<std::string, Value>> test_variables() {
       {"messages", list_of({dict_of({{"role", message_text("user")}, {"content", user}})})}};
 }
 
+// Parses and renders without any variables.
 inline Result<TaggedText> render(const std::string& source, const ChatTemplateLimits& limits = {}) {
   TRY(const auto program, parse_template(source, limits.max_depth));
   Runtime runtime(limits, program->source, /*now_unix_seconds=*/0);
@@ -56,15 +59,18 @@ inline std::string rendered(const std::string& source, const ChatTemplateLimits&
   return text.ok() ? std::string(text->bytes()) : "error: " + text.error().message;
 }
 
+// A template and what it must print.
 struct TemplateCase {
   const char* source;
   const char* expected;
 };
 
+// Fails the test, naming the template, where the output differs.
 inline void expect_rendered(std::initializer_list<TemplateCase> cases) {
   for (const auto& [source, expected] : cases) EXPECT_EQ(rendered(source), expected) << source;
 }
 
+// Fails the test, naming the template, where it renders.
 inline void expect_errors(std::initializer_list<const char*> sources) {
   for (const char* source : sources) {
     const auto text = render(source);

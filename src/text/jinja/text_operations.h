@@ -17,6 +17,7 @@ enum class Sides : uint8_t { kLeft, kRight, kBoth };
 // Without whitespace at the sides, or without the characters of `chars` where it is not null.
 TaggedText strip(const TaggedText& text, const TaggedText* chars, Sides sides);
 
+// Python's upper, lower, capitalize, title and swapcase.
 enum class CaseChange : uint8_t { kUpper, kLower, kCapitalize, kTitle, kSwap };
 Result<Value> change_case(Runtime& runtime, const TaggedText& text, CaseChange change);
 

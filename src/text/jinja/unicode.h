@@ -20,6 +20,7 @@ size_t count_chars(std::string_view text);
 // Byte offset of the character `index`; text.size() from the end on.
 size_t char_offset(std::string_view text, size_t index);
 
+// As str.isspace() of Python.
 bool is_space(char32_t code);
 // Whether repr() shows the character as it is.
 bool is_printable(char32_t code);

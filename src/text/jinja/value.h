@@ -20,6 +20,7 @@ namespace llama_gpu::text::jinja {
 class Runtime;
 class Value;
 class Dict;
+// The shared part of a string value.
 struct StringObject;
 struct Sequence;
 struct Range;
@@ -97,6 +98,7 @@ class Value {
   Data data_;
 };
 
+// The shared part of a string value.
 struct StringObject {
   TaggedText text;
   MemoryCharge charge;
@@ -126,6 +128,7 @@ struct Range {
 // A dict: keeps the order of insertion, finds keys by Python's equality (1, 1.0 and true are one key).
 class Dict {
  public:
+  // One pair, in the order of insertion.
   struct Entry {
     Value key, value;
   };
@@ -164,14 +167,17 @@ class Iterator {
   virtual uint32_t nesting() const { return 1; }
 };
 
+// What a call passes.
 struct CallArguments {
   std::vector<Value> positional;
   std::vector<std::pair<std::string, Value>> named;
 };
 
+// Something that a template can call. Immutable.
 class Callable {
  public:
   virtual ~Callable() = default;
+  // Errors say what was expected; the caller adds the place.
   virtual Result<Value> call(Runtime& runtime, CallArguments arguments) const = 0;
   // As Python prints it.
   virtual std::string description() const = 0;
