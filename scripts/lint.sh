@@ -19,7 +19,7 @@ format_python() { if [ "$fix" = --fix ]; then ruff check --fix -q . && ruff form
 types_python() { files '*.py' | xargs -0 -r mypy --strict --no-error-summary --scripts-are-modules; }
 shell_scripts() { files '*.sh' .ci/run | xargs -0 shellcheck -x && files '*.sh' | xargs -0 shfmt -i 2 -ci -d; }
 yaml_files() { files '*.yaml' '*.yml' | xargs -0 -r yamllint -s; }
-spelling() { files '*.md' '*.h' '*.cc' '*.py' '*.ts' '*.tsx' '*.yaml' '*.sh' | grep -zvE 'tests/(golden|fuzz/corpus)' | xargs -0 codespell --ignore-words scripts/codespell.words; }
+spelling() { files '*.md' '*.h' '*.cc' '*.py' '*.ts' '*.tsx' '*.yaml' '*.sh' | grep -zvE '^tests/|_test\.' | xargs -0 codespell --ignore-words scripts/codespell.words; }
 web_sources() {
   npm_install web
   (cd web && node node_modules/prettier/bin/prettier.cjs --check --log-level warn . &&
