@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <utility>
@@ -71,6 +72,7 @@ FakeEngine::FakeEngine(const EngineOptions& options, GenerationListener& listene
       listener_(listener),
       hooks_(std::move(hooks)),
       step_time_(script_number(options.model_path, "step_ms")),
+      first_error_(error_code_named(script_value(options.model_path, "first_error"))),
       thread_(&FakeEngine::run, this) {}
 
 FakeEngine::~FakeEngine() {
@@ -92,6 +94,8 @@ Result<SubmitReceipt> FakeEngine::submit(GenerationRequest request) {
   SubmitReceipt receipt{request.id, {}};
   if (const auto* prompt = std::get_if<TextPrompt>(&request.prompt))
     receipt.prompt_tokens = tokenize(*prompt).value();
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&request.prompt))
+    receipt.prompt_tokens = *tokens;
   {
     const std::lock_guard lock(mutex_);
     stats_.prompt_tokens += receipt.prompt_tokens.size();
@@ -130,7 +134,7 @@ void FakeEngine::run() {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return is_ending_ || !running_.empty() || !cancelled_.empty(); });
       // Pacing, not waiting for something: only the end cuts it short.
-      changed_.wait_for(lock, step_time_, [this] { return is_ending_; });
+      if (has_text_prompt()) changed_.wait_for(lock, step_time_, [this] { return is_ending_; });
       if (is_ending_) return;
       for (const auto& [id, running] : running_) scripted.push_back(running);
     }
@@ -143,6 +147,12 @@ void FakeEngine::run() {
     }
     listener_.on_step(updates);
   }
+}
+
+bool FakeEngine::has_text_prompt() const {
+  return std::any_of(running_.begin(), running_.end(), [](const auto& entry) {
+    return std::holds_alternative<TextPrompt>(entry.second.request.prompt);
+  });
 }
 
 std::vector<SequenceUpdate> FakeEngine::step() {
@@ -158,6 +168,10 @@ std::vector<SequenceUpdate> FakeEngine::step() {
       update.text = token_text(running.num_tokens - 1);
       update.tokens = {static_cast<TokenId>(kFirstToken + running.num_tokens - 1)};
       if (is_last) update.finish = FinishReason::kLength;
+      if (first_error_ && !std::holds_alternative<TextPrompt>(running.request.prompt)) {
+        update.finish = FinishReason::kError;
+        update.error = Error{*first_error_, "the fake cannot answer"};
+      }
       const auto words = command_words(running.request);
       if (!words.empty() && words[0] == "!fat")
         update.text.append(static_cast<size_t>(number_at(words, 1)), 'x');

@@ -22,14 +22,19 @@ namespace llama_gpu::supervisor {
 // more: token i is 100 + i, its text "t<i> ". Thread-safe, as an Engine is.
 //
 // The model path scripts it, "fake" or "fake:name=value,...":
-//   load_ms=N       loading takes so long       load_error=CODE   loading fails with a code of
-//   api/errors.yaml step_ms=N       a step takes so long        load_signal=N     loading ends the process by
-//   a signal load_exit=N     loading exits the process
+// - load_ms=N: loading takes so long
+// - load_error=CODE: loading fails with a code of api/errors.yaml
+// - load_signal=N, load_exit=N: loading ends the process
+// - step_ms=N: a step takes so long where a text prompt runs
+// - first_error=CODE: a prompt of tokens ends with this error
+//
 // A text prompt that starts with '!' scripts one request, which otherwise answers max_tokens tokens or 16:
-//   !signal N AFTER   the process raises a signal once it gave AFTER tokens    !exit N AFTER   it exits
-//   !hang AFTER       the engine's thread stops for good                       !refuse         submit fails
-//   !submit-ms N      submit takes so long                                     !fat BYTES      one update so
-//   large !call NAME        calls the hook of that name
+// - !signal N AFTER, !exit N AFTER: the process ends so, once it gave AFTER tokens
+// - !hang AFTER: the engine's thread stops for good
+// - !refuse: submit fails
+// - !submit-ms N: submit takes so long
+// - !fat BYTES: each update is so large
+// - !call NAME: each step calls the hook of that name
 class FakeEngine final : public engine::Engine {
  public:
   using Hooks = std::map<std::string, std::function<void()>, std::less<>>;
@@ -58,6 +63,7 @@ class FakeEngine final : public engine::Engine {
   FakeEngine(const engine::EngineOptions& options, engine::GenerationListener& listener, Hooks hooks);
 
   void run();
+  bool has_text_prompt() const;
   std::vector<engine::SequenceUpdate> step();
   void finish(const Running& running, engine::FinishReason reason,
               std::vector<engine::SequenceUpdate>& updates) const;
@@ -67,6 +73,7 @@ class FakeEngine final : public engine::Engine {
   engine::GenerationListener& listener_;
   Hooks hooks_;
   std::chrono::milliseconds step_time_;
+  std::optional<ErrorCode> first_error_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<engine::RequestId, Running> running_;  // guarded by mutex_, as is the rest

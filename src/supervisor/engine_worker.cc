@@ -26,6 +26,8 @@ using std::chrono::steady_clock;
 constexpr auto kStatsPeriod = 500ms;
 // Two, so that one long text does not keep the others waiting.
 constexpr int kNumCallThreads = 2;
+// The control plane counts its requests from 1.
+constexpr engine::RequestId kProbeRequest = 0;
 constexpr int kExitConnectionLost = 70;  // EX_SOFTWARE; nobody is there to see it, as a rule
 constexpr size_t kMaxOutboxBytes = size_t{64} << 20;
 // More than any request may ask for; the engine refuses what is too many.
@@ -216,7 +218,12 @@ void EngineWorker::cancel_oversized() {
 
 void EngineWorker::send_stats() {
   StatsNote note;
-  if (const engine::Engine* engine = engine_) note.stats = engine->stats();
+  if (const engine::Engine* engine = engine_) {
+    note.stats = engine->stats();
+    // Ours, not a client's.
+    note.stats.prompt_tokens -= probe_stats_.prompt_tokens;
+    note.stats.generated_tokens -= probe_stats_.generated_tokens;
+  }
   note.memory_bytes = resident_bytes();
   outbox_.send(encode_frame(FrameKind::kControl, encode_worker_message(note).value()).value());
 }
@@ -293,17 +300,34 @@ void EngineWorker::load(uint64_t id, const LoadCall& call) {
   Result<std::unique_ptr<engine::Engine>> loaded =
       engine_owner_ ? Error{ErrorCode::kProtocolError, "a model is loaded already"}
                     : loader_(call.options, *this);
-  if (!loaded.ok()) {
-    const Error& error = loaded.error();
+  const Status status = loaded.ok() ? produce_one_token(*loaded.value()) : loaded.error();
+  if (!status.ok()) {
+    const Error& error = status.error();
     log_error("the model could not be loaded", {{"model", call.model}, {"error", error.message}});
     reply(id, error);
     is_loading_ = false;
     return end(error_code_info(error.code).exit_code);
   }
   engine_owner_ = std::move(loaded).value();
+  probe_stats_ = engine_owner_->stats();
   engine_ = engine_owner_.get();
   is_loading_ = false;
   reply(id, ReplyBody(engine_owner_->info()));
+}
+
+Status EngineWorker::produce_one_token(engine::Engine& engine) {
+  engine::GenerationRequest probe;
+  probe.id = kProbeRequest;
+  probe.prompt = std::vector<TokenId>{0};
+  probe.sampling.temperature = 0;
+  probe.max_tokens = 1;
+  probe.ignore_eos = true;
+  TRY_STATUS(engine.submit(std::move(probe)));
+  std::unique_lock lock(calls_mutex_);
+  calls_changed_.wait(lock, [this] { return is_closing_ || probe_end_.has_value(); });
+  if (!probe_end_) return Error{ErrorCode::kShuttingDown, "the worker is being stopped"};
+  if (probe_end_->error) return *probe_end_->error;
+  return {};
 }
 
 void EngineWorker::submit(uint64_t id, SubmitCall call) {
@@ -348,12 +372,18 @@ void EngineWorker::announce(uint64_t call_id, Running& running, const engine::Su
 // ---- the engine's thread
 
 void EngineWorker::on_step(std::span<const SequenceUpdate> updates) {
+  for (const SequenceUpdate& update : updates) {
+    if (update.id != kProbeRequest || !update.finish) continue;
+    const std::lock_guard lock(calls_mutex_);
+    probe_end_ = update;
+    calls_changed_.notify_all();
+  }
   const std::lock_guard lock(requests_mutex_);
   std::vector<SequenceUpdate> forwarded;
   forwarded.reserve(updates.size());
   for (const SequenceUpdate& update : updates) {
     const auto running = requests_.find(update.id);
-    if (running == requests_.end()) continue;  // ended by cancel_oversized
+    if (running == requests_.end()) continue;  // the probe, or ended by refuse_oversized
     auto& target = running->second.is_announced ? forwarded : running->second.early;
     target.push_back(update);
   }

@@ -57,6 +57,8 @@ class WorkerOutbox {
 // One engine behind a socket: answers calls, forwards each engine step as one frame, sends its figures twice
 // a second.
 //
+// A model counts as loaded once it has produced a token, so that "ready" is true.
+//
 // run() reads and dispatches on its own thread; loading, tokenising and submitting happen on call threads, so
 // that a cancel or a heartbeat never waits for a long text; steps come on the engine's thread.
 class EngineWorker final : private engine::GenerationListener {
@@ -106,6 +108,7 @@ class EngineWorker final : private engine::GenerationListener {
   void handle(Call call);
   void hello(uint64_t id, const HelloCall& call);
   void load(uint64_t id, const LoadCall& call);
+  Status produce_one_token(engine::Engine& engine);
   void submit(uint64_t id, SubmitCall call);
   template <typename Answer>
   void ask_engine(uint64_t id, const Answer& answer);
@@ -127,6 +130,7 @@ class EngineWorker final : private engine::GenerationListener {
   FrameDecoder decoder_;
 
   std::unique_ptr<engine::Engine> engine_owner_;
+  engine::EngineStats probe_stats_;               // what the first token cost; constant once engine_ is set
   std::atomic<engine::Engine*> engine_{nullptr};  // set once it is loaded
   std::atomic<bool> is_loading_{false};
   std::atomic<bool> is_draining_{false};
@@ -140,8 +144,9 @@ class EngineWorker final : private engine::GenerationListener {
 
   std::mutex calls_mutex_;
   std::condition_variable calls_changed_;
-  std::deque<Call> calls_;   // guarded by calls_mutex_
-  bool is_closing_ = false;  // guarded by calls_mutex_
+  std::deque<Call> calls_;                           // guarded by calls_mutex_
+  std::optional<engine::SequenceUpdate> probe_end_;  // guarded by calls_mutex_
+  bool is_closing_ = false;                          // guarded by calls_mutex_
   std::vector<std::thread> call_threads_;
 };
 

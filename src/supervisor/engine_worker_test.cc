@@ -185,6 +185,23 @@ TEST_F(EngineWorkerTest, SaysWhyAModelCannotBeLoadedThenExitsWithItsCode) {
   EXPECT_EQ(wait_for_exit_by_itself(), 66);
 }
 
+TEST_F(EngineWorkerTest, IsNotLoadedBeforeItHasProducedAToken) {
+  send_load("fake:first_error=numeric_error");
+
+  EXPECT_EQ(reply_to(1).error().code, ErrorCode::kNumericError);
+  EXPECT_EQ(wait_for_exit_by_itself(), 1);
+}
+
+TEST_F(EngineWorkerTest, DoesNotCountTheTokenThatItTriesItselfWith) {
+  load_fake();
+  submit(2, "abcd");
+  updates_of(2);
+  while (stats_.back().stats.generated_tokens == 0) ASSERT_TRUE(read_some());
+  EXPECT_EQ(stats_.back().stats.prompt_tokens, 4U);
+  while (stats_.back().stats.generated_tokens < 3) ASSERT_TRUE(read_some());
+  EXPECT_EQ(stats_.back().stats.generated_tokens, 3U);
+}
+
 TEST_F(EngineWorkerTest, RefusesToLoadTwice) {
   load_fake();
   send(5, LoadCall{"m", {}});

@@ -26,6 +26,7 @@ bool is_permanent(ErrorCode code) {
     case ErrorCode::kTemplateError:
     case ErrorCode::kInvalidValue:
     case ErrorCode::kConfigInvalid:
+    case ErrorCode::kNumericError:
       return true;
     default:
       return false;
