@@ -23,5 +23,4 @@ run_one() {
 export -f run_one
 export out ROOT
 find "$ROOT/build/asan/bin" -maxdepth 1 -name 'fuzz_*' ! -name '*_corpus' -executable | sort |
-  # shellcheck disable=SC2016 # expands in the inner shell
   xargs -P "$(nproc)" -I{} bash -c 'run_one "$1" "$2"' _ {} "$seconds"
