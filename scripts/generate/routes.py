@@ -100,8 +100,9 @@ def route_row(path: str, method: str, operation: dict[str, Any]) -> str:
         raise SystemExit(f"api/openapi.yaml: x-access of {operation['operationId']}")
     body = operation.get("x-max-body", 0)
     max_body = "kMaxBodyFromSetting" if body == "setting" else str(int(body))
+    access = f"Access::k{operation['x-access'].capitalize()}"
     return (
-        f"    Route{{Method::k{method.capitalize()}, {cpp_string(path)}, Access::k{operation['x-access'].capitalize()}, "
+        f"    Route{{Method::k{method.capitalize()}, {cpp_string(path)}, {access}, "
         f"{cpp_string(operation['operationId'])}, handlers::{operation['x-handler']}, {max_body}, "
         f"{operation.get('x-timeout-ms', 0)}}},"
     )
@@ -125,16 +126,15 @@ def field_row(name: str, schema: dict[str, Any], required: bool, ranges: dict[st
             number = limits.cpp_range(target)
     elif kind in {"kInteger", "kNumber"}:
         raise SystemExit(f"api/openapi.yaml: {name} is a number without x-limit")
-    return f"    FieldSpec{{{cpp_string(name)}, FieldKind::{kind}, {'true' if required else 'false'}, {integer}, {number}}},"
+    is_required = "true" if required else "false"
+    return f"    FieldSpec{{{cpp_string(name)}, FieldKind::{kind}, {is_required}, {integer}, {number}}},"
 
 
 def field_table(document: dict[str, Any], operation: dict[str, Any], ranges: dict[str, limits.Limit]) -> str:
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     schema = resolve(document, body)
-    rows = [
-        field_row(name, field, name in schema.get("required", []), ranges)
-        for name, field in schema["properties"].items()
-    ]
+    required = schema.get("required", [])
+    rows = [field_row(name, field, name in required, ranges) for name, field in schema["properties"].items()]
     name = operation["operationId"][0].upper() + operation["operationId"][1:]
     table = "\n".join(rows)
     return (
