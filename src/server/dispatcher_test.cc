@@ -228,7 +228,8 @@ TEST_F(DispatcherTest, KeepsASafeRequestIdAndReplacesOthers) {
   asked.headers.add("X-Request-Id", "abc-1_2.Z");
   EXPECT_EQ(admitted(asked).common.find("x-request-id"), "abc-1_2.Z");
 
-  for (const std::string id : {"", "a b", "a\"b", "é", std::string(65, 'a').c_str()}) {
+  for (const std::string& id :
+       {std::string(), std::string("a b"), std::string("a\"b"), std::string("é"), std::string(65, 'a')}) {
     HttpRequest forged = request("GET", "/health");
     forged.headers.add("X-Request-Id", id);
     EXPECT_EQ(admitted(forged).request_id.substr(0, 4), "req_") << id;

@@ -153,6 +153,23 @@ TEST(ChatDocument, HoldsEveryChoice) {
   EXPECT_EQ(document["usage"]["total_tokens"], 3);
 }
 
+TEST(ChatDocument, ListsNoTokenThatOnlyEndsTheAnswer) {
+  const auto renderer = make_chat_renderer(kHead, {.num_choices = 2, .has_logprobs = true});
+  std::string out;
+  auto text = update("ab"), end = update("", FinishReason::kStop), tail = update("b", FinishReason::kStop);
+  text.logprobs = {logprob("ab", -1)};
+  end.logprobs = {logprob("<|im_end|>", -2)};
+  tail.logprobs = {logprob("bSTOP", -3)};
+  renderer->add(0, text, out);
+  renderer->add(0, end, out);
+  renderer->add(1, tail, out);
+  renderer->finish({}, out);
+
+  const Json choices = (*read_json(out))["choices"];
+  EXPECT_EQ(choices[0]["logprobs"]["content"].size(), 1U);
+  EXPECT_EQ(choices[1]["logprobs"]["content"][0]["token"], "bSTOP");
+}
+
 TEST(ChatDocument, HasNullForLogprobsNotAskedFor) {
   const auto renderer = make_chat_renderer(kHead, {});
   std::string out;

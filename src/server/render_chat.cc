@@ -15,17 +15,18 @@ class ChatStream : public AnswerRenderer {
   ChatStream(const AnswerHead& head, AnswerForm form)
       : begin_("data: " + render_head(head, "chat.completion.chunk")),
         form_(std::move(form)),
-        has_begun_(static_cast<size_t>(form_.num_choices)) {}
+        choices_(static_cast<size_t>(form_.num_choices)) {}
 
   void add(int32_t choice, const engine::SequenceUpdate& update, std::string& out) override {
-    for (const auto& token : update.logprobs) logprobs_.append(token);
-    if (!has_begun_[static_cast<size_t>(choice)]) {
-      has_begun_[static_cast<size_t>(choice)] = true;
+    Choice& state = choices_[static_cast<size_t>(choice)];
+    const auto tokens = state.shown.of(update);
+    for (const auto& token : tokens) logprobs_.append(token);
+    if (!std::exchange(state.has_begun, true)) {
       begin_choice(choice, out);
       out += R"({"role":"assistant","content":""},"logprobs":null,"finish_reason":null}],"usage":null})";
       out += "\n\n";
     }
-    if (!update.text.empty() || !update.logprobs.empty()) {
+    if (!update.text.empty() || !tokens.empty()) {
       begin_choice(choice, out);
       out += R"({"content":")";
       append_json_escaped(out, update.text);
@@ -52,6 +53,11 @@ class ChatStream : public AnswerRenderer {
   }
 
  private:
+  struct Choice {
+    bool has_begun = false;
+    ShownTokens shown;
+  };
+
   void begin_choice(int32_t choice, std::string& out) const {
     out += begin_;
     out += R"(,"choices":[{"index":)";
@@ -61,7 +67,7 @@ class ChatStream : public AnswerRenderer {
 
   std::string begin_;
   AnswerForm form_;
-  std::vector<bool> has_begun_;
+  std::vector<Choice> choices_;
   ChatLogprobs logprobs_;
 };
 
@@ -74,7 +80,7 @@ class ChatDocument : public AnswerRenderer {
   void add(int32_t choice, const engine::SequenceUpdate& update, std::string&) override {
     Choice& state = choices_[static_cast<size_t>(choice)];
     state.text += update.text;
-    for (const auto& token : update.logprobs) state.logprobs.append(token);
+    for (const auto& token : state.shown.of(update)) state.logprobs.append(token);
     if (update.finish) state.finish = update.finish;
   }
 
@@ -98,6 +104,7 @@ class ChatDocument : public AnswerRenderer {
  private:
   struct Choice {
     std::string text;
+    ShownTokens shown;
     ChatLogprobs logprobs;
     std::optional<engine::FinishReason> finish;
   };

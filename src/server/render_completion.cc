@@ -11,6 +11,7 @@ namespace {
 // A choice so far: what was not yet sent of a stream, or all of a document.
 struct Choice {
   std::string text;
+  ShownTokens shown;
   CompletionLogprobs logprobs;
   std::optional<engine::FinishReason> finish;
   bool has_begun = false;
@@ -20,7 +21,7 @@ struct Choice {
     text += update.text;
     for (size_t i = 0; i < update.prompt_logprobs.size(); ++i)
       logprobs.append(update.prompt_logprobs[i], i > 0);
-    for (const auto& token : update.logprobs) logprobs.append(token);
+    for (const auto& token : shown.of(update)) logprobs.append(token);
     if (update.finish) finish = update.finish;
   }
 

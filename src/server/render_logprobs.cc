@@ -71,6 +71,15 @@ std::string top_object(const engine::TokenLogprob& token) {
 
 }  // namespace
 
+std::span<const engine::TokenLogprob> ShownTokens::of(const engine::SequenceUpdate& update) {
+  text_bytes_ += update.text.size();
+  std::span<const engine::TokenLogprob> shown = update.logprobs;
+  for (const auto& token : shown) token_bytes_ += token.bytes.size();
+  if (update.finish != engine::FinishReason::kStop || shown.empty()) return shown;
+  const bool begins_behind_the_text = token_bytes_ - shown.back().bytes.size() >= text_bytes_;
+  return begins_behind_the_text ? shown.first(shown.size() - 1) : shown;
+}
+
 void ChatLogprobs::append(const engine::TokenLogprob& token) {
   if (!entries_.empty()) entries_ += ',';
   append_chat_token(entries_, token.bytes, token.logprob);

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "engine/generation.h"
 
 namespace llama_gpu::server {
+
+// Finds the token that ends an answer and has no text of its own (EOS, or the end of a stop string): it is
+// counted, but not listed. One choice.
+class ShownTokens {
+ public:
+  // The entries of an update that are listed. Updates come in order.
+  std::span<const engine::TokenLogprob> of(const engine::SequenceUpdate& update);
+
+ private:
+  size_t text_bytes_ = 0;
+  size_t token_bytes_ = 0;
+};
 
 // Logprobs in the form of chat completions, collected token by token.
 class ChatLogprobs {

@@ -26,8 +26,6 @@ struct Reading {
   std::vector<std::string> bodies;
   std::vector<std::string> targets;
   bool has_failed = false;
-
-  friend bool operator==(const Reading&, const Reading&) = default;
 };
 
 ServerContext& server_context() {
