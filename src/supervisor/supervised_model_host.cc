@@ -58,6 +58,7 @@ void SupervisedModelHost::begin_drain() {
   supervisor_->post([this] {
     for (const auto& client : clients_) client->begin_drain();
   });
+  supervisor_->let_end();
 }
 
 void SupervisedModelHost::stop() {

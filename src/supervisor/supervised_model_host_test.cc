@@ -351,6 +351,21 @@ TEST_F(SupervisedModelHostTest, FinishesWhatRunsWhenItIsStoppedThenRefuses) {
   EXPECT_EQ(late->error()->code, ErrorCode::kShuttingDown);
 }
 
+TEST_F(SupervisedModelHostTest, StartsNoWorkerAgainThatIsToldToStopWithTheServer) {
+  start_ready("fake:step_ms=20");
+  const auto heard = ask("stream", 10);
+  ASSERT_TRUE(heard->wait_for_text());
+
+  // As when the whole process group gets SIGTERM.
+  host_->begin_drain();
+  ::kill(static_cast<pid_t>(status().pid), SIGTERM);
+
+  ASSERT_TRUE(heard->wait_for_end());
+  EXPECT_EQ(heard->finish(), FinishReason::kLength);
+  ASSERT_TRUE(wait_for_state(WorkerState::kStopped));
+  EXPECT_EQ(status().restarts, 0);
+}
+
 TEST_F(SupervisedModelHostTest, FailsWhatStillRunsAtTheDeadlineOfAStop) {
   ModelHostOptions hasty = options();
   hasty.policy.drain_timeout = 50ms;

@@ -75,6 +75,12 @@ std::vector<WorkerStatus> Supervisor::workers() const {
   return published_;
 }
 
+void Supervisor::let_end() {
+  post([this] {
+    for (const auto& worker : workers_) worker->let_end();
+  });
+}
+
 void Supervisor::stop() {
   const std::lock_guard lock(stop_mutex_);
   {

@@ -37,6 +37,9 @@ class Supervisor {
   // A moment's view, at most a tick old.
   std::vector<WorkerStatus> workers() const;
 
+  // Starts no worker again that ends from now on.
+  void let_end();
+
   // Drains all workers and waits until their processes are gone; within the policies' deadlines.
   void stop();
 

@@ -200,6 +200,11 @@ void Worker::flush() {
   if (!out_.flush(process_->socket_fd()).ok()) out_.clear();  // its end is seen by its descriptor
 }
 
+void Worker::let_end() {
+  life_.let_end();
+  note_change();
+}
+
 void Worker::stop() {
   act(life_.on_stop(clock_.now()));
   flush();

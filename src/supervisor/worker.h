@@ -45,6 +45,8 @@ class Worker final : private WorkerLink {
   void on_exit();
   // Sends what a session queued since.
   void flush();
+  // Does not start it again once it has ended.
+  void let_end();
   // Ends it for good; is_over() once it has gone.
   void stop();
 

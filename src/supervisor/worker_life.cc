@@ -172,6 +172,11 @@ WorkerActions WorkerLife::on_fault(SteadyTime now, const Error& error) {
   return end_worker({ExitKind::kCrashed, error.message}, SIGKILL);
 }
 
+void WorkerLife::let_end() {
+  may_restart_ = false;
+  if (state_ == WorkerState::kBackoff) enter(WorkerState::kStopped);
+}
+
 WorkerActions WorkerLife::on_stop(SteadyTime now) {
   charge(now);
   if (is_stop_asked_) return {};
@@ -235,7 +240,7 @@ void WorkerLife::after_exit(SteadyTime now) {
   ending_.reset();
   is_busy_ = was_terminated_ = was_killed_ = false;
   const std::optional<Error> load_error = std::exchange(load_error_, std::nullopt);
-  if (is_stop_asked_) return enter(WorkerState::kStopped);
+  if (is_stop_asked_ || !may_restart_) return enter(WorkerState::kStopped);
   if (load_error && is_permanent(load_error->code)) return enter(WorkerState::kFailed);
 
   if (failed_by_itself_) failures_.push_back(now);

@@ -78,6 +78,8 @@ class WorkerLife {
   WorkerActions on_fault(SteadyTime now, const Error& error);
   WorkerActions on_exit(SteadyTime now, ProcessEnd end);
   WorkerActions on_spawn_failed(SteadyTime now, const Error& error);
+  // It is not started again once it has ended: the server drains.
+  void let_end();
   // Ends it for good. What runs in a ready worker may finish first.
   WorkerActions on_stop(SteadyTime now);
 
@@ -112,6 +114,7 @@ class WorkerLife {
   WorkerState state_ = WorkerState::kStarting;
   bool has_process_ = false;
   bool is_stop_asked_ = false;
+  bool may_restart_ = true;
   bool was_terminated_ = false;   // SIGTERM was sent
   bool was_killed_ = false;       // SIGKILL was sent
   std::optional<Ending> ending_;  // we end it, or it said why it will

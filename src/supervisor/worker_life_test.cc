@@ -323,6 +323,23 @@ TEST_F(WorkerLifeTest, StopsAtOnceWhereNothingRuns) {
   EXPECT_TRUE(life_.is_over());
 }
 
+TEST_F(WorkerLifeTest, IsNotStartedAgainOnceItMayEnd) {
+  start();
+  life_.let_end();
+  EXPECT_EQ(life_.state(), WorkerState::kReady);
+  crash();
+  EXPECT_TRUE(life_.is_over());
+  EXPECT_EQ(life_.last_exit()->kind, ExitKind::kCrashed);
+  EXPECT_THAT(pass(1min), IsEmpty());
+}
+
+TEST_F(WorkerLifeTest, IsOverAtOnceWhenItMayEndWhileItWaitsForARestart) {
+  start();
+  crash();
+  life_.let_end();
+  EXPECT_TRUE(life_.is_over());
+}
+
 TEST_F(WorkerLifeTest, StopsWhileItIsBeingKilled) {
   start();
   life_.on_fault(now_, Error{ErrorCode::kProtocolError, "junk"});
