@@ -66,7 +66,7 @@ void pin_this_thread(int core) {
 
 // Reads every word. Independent sums, so that the memory and not the adding is what takes time.
 uint64_t read_all(std::span<const uint64_t> words) {
-  constexpr size_t kWidth = 32;
+  constexpr size_t kWidth = 16;
   std::array<uint64_t, kWidth> sums{};
   size_t i = 0;
   for (; i + kWidth <= words.size(); i += kWidth) {

@@ -14,6 +14,7 @@ Result<AnswerEnd> LocalAnswers::answer(const std::vector<text::ChatMessage>& con
                                        const AnswerOptions& options,
                                        const std::function<void(std::string_view)>& on_text,
                                        const std::atomic<bool>& cancelled) {
+  if (cancelled) return AnswerEnd{engine::FinishReason::kCancelled, ""};
   engine::GenerationRequest request;
   request.id = next_id_++;
   request.prompt = engine::ChatPrompt{conversation};

@@ -18,6 +18,8 @@ class EngineWorkerVerb final : public Verb {
         ->check(CLI::Range(3, 1 << 20));
   }
 
+  bool reads_settings_file() const override { return false; }
+
   Result<int> run(VerbContext&) override {
     supervisor::become_worker_process();
     const BackendRegistry backends = make_backends();

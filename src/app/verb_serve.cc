@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "app/backends.h"
 #include "app/dashboard_assets.h"
 #include "app/first_answer.h"
 #include "app/model_library.h"
+#include "app/serve_plan.h"
 #include "app/verbs.h"
 #include "app/version.h"
 #include "server/server.h"
@@ -27,24 +27,6 @@ constexpr std::array kServeSettings = {SettingId::kServerHost,         SettingId
 
 constexpr std::chrono::milliseconds kPoll{50};
 
-server::ServerOptions server_options(const Settings& settings) {
-  server::ServerOptions options;
-  options.host = settings.server.host;
-  options.port = static_cast<uint16_t>(settings.server.port);
-  if (!settings.server.api_key.empty()) options.api_keys = {settings.server.api_key};
-  options.insecure_no_auth = settings.server.insecure_no_auth;
-  options.allowed_hosts = settings.server.allowed_hosts;
-  options.max_body_bytes = settings.server.max_body_bytes;
-  options.max_connections = settings.server.max_connections;
-  options.version = std::string(program_version());
-  return options;
-}
-
-std::string url_of(const std::string& host, uint16_t port) {
-  const bool is_v6 = host.find(':') != std::string::npos;
-  return "http://" + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 // Why the models cannot be served, once each of them has failed to load.
 std::optional<Error> load_failure(const std::vector<WorkerStatus>& workers) {
   const bool have_all_failed =
@@ -63,28 +45,36 @@ class ServeVerb final : public Verb {
   void declare(CLI::App& command) override {
     command.add_option("models", models_, "Models, default " + std::string(kDefaultModelId))
         ->type_name("MODEL");
-    command.add_option("--alias", aliases_, "Another name for a model: NAME, or NAME=MODEL")
-        ->type_name("NAME");
+    command.add_option("--alias", aliases_, "Another name of the model; NAME=MODEL where there are several")
+        ->type_name("NAME")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     command.add_option("--first-prompt", first_prompt_,
                        "Answer this in the terminal once the model is ready");
+    command.footer(
+        "Ctrl-C or SIGTERM lets running answers end, for at most server.drain_seconds, and exits with 0; a "
+        "second\n"
+        "one ends them at once.");
   }
 
   std::span<const SettingId> setting_flags() const override { return kServeSettings; }
 
   Result<int> run(VerbContext& context) override {
     const Settings& settings = context.settings.values;
-    TRY(std::vector<supervisor::ModelSpec> specs, model_specs(settings));
+    TRY(std::vector<supervisor::ModelSpec> specs, plan_models(settings, models_, aliases_));
     const std::string first_model = specs.front().id;
 
     telemetry::Registry metrics;
     supervisor::ModelHostOptions host_options;
     host_options.program_version = program_version();
+    host_options.command = plan_worker(settings, context.worker_program);
     TRY(const std::unique_ptr<supervisor::SupervisedModelHost> host,
         supervisor::SupervisedModelHost::start(std::move(specs), std::move(host_options)));
     TRY(const std::unique_ptr<server::Server> server,
-        server::Server::start(server_options(settings),
+        server::Server::start(plan_server(settings),
                               {.host = *host, .metrics = metrics, .assets = dashboard_assets()}));
-    announce(context.console, url_of(settings.server.host, server->port()));
+    const std::string url = local_url(settings.server.host, server->port());
+    announce(context.console, url);
 
     TRY_STATUS(wait_until_loaded(context.interrupts, *host));
     if (!first_prompt_.empty()) {
@@ -93,8 +83,7 @@ class ServeVerb final : public Verb {
           show_first_answer(*host, first_model, first_prompt_, context.console, context.interrupts.flag());
       if (!shown.ok()) report(context.console, shown.error());
       if (!context.interrupts.flag()) {
-        context.console.err << "Serving until Ctrl-C: " << url_of(settings.server.host, server->port())
-                            << std::endl;
+        context.console.err << "Serving until Ctrl-C: " << url << std::endl;
       }
     }
     while (!context.interrupts.flag()) context.interrupts.wait_for(std::chrono::seconds(3600));
@@ -103,34 +92,6 @@ class ServeVerb final : public Verb {
   }
 
  private:
-  Result<std::vector<supervisor::ModelSpec>> model_specs(const Settings& settings) const {
-    std::vector<std::string> aliases = settings.models.aliases;
-    std::vector<ModelAlias> own_aliases;
-    for (const std::string& text : aliases_) {
-      TRY(ModelAlias alias, parse_alias(text));
-      own_aliases.push_back(std::move(alias));
-    }
-    const ModelLibrary library(settings.models.dir, aliases);
-    std::vector<std::string> names = models_;
-    if (names.empty()) names.emplace_back(kDefaultModelId);
-
-    std::vector<supervisor::ModelSpec> specs;
-    for (const std::string& name : names) {
-      TRY(const StoredModel model, library.find(name));
-      supervisor::ModelSpec spec{.id = model.id,
-                                 .aliases = {},
-                                 .created_unix_seconds = model.modified_unix_seconds,
-                                 .options = engine_options(settings, model.path)};
-      for (const ModelAlias& alias : own_aliases) {
-        if (alias.model.empty() ? specs.empty() : alias.model == model.id || alias.model == name) {
-          spec.aliases.push_back(alias.name);
-        }
-      }
-      specs.push_back(std::move(spec));
-    }
-    return specs;
-  }
-
   static void announce(Console& console, const std::string& url) {
     console.err << "listening on " << url << "\n"
                 << "  dashboard  " << url << "/\n"

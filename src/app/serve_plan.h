@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/model_library.h"
+#include "app/settings.h"
+#include "base/result.h"
+#include "server/server_options.h"
+#include "supervisor/supervised_model_host.h"
+
+namespace llama_gpu::app {
+
+// The models that `serve` was asked for: `names` by library name, alias or path (empty: the default model),
+// with the aliases of the settings and of --alias (NAME, of the only model, or NAME=MODEL). kModelNotFound,
+// kConfigInvalid.
+Result<std::vector<supervisor::ModelSpec>> plan_models(const Settings& settings,
+                                                       const std::vector<std::string>& names,
+                                                       const std::vector<std::string>& aliases);
+
+// How the HTTP server is started.
+server::ServerOptions plan_server(const Settings& settings);
+
+// How workers are started: the same program and log settings, but no settings file, which may change
+// meanwhile.
+supervisor::WorkerCommand plan_worker(const Settings& settings, std::string program);
+
+// "http://127.0.0.1:8484" for a person of this machine: an address that stands for all becomes loopback.
+std::string local_url(const std::string& host, int port);
+
+}  // namespace llama_gpu::app

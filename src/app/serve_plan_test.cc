@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/serve_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "app/temporary_folder_fake.h"
+
+namespace llama_gpu::app {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// Two models in a folder.
+class ServePlanTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_.write("One.Q4_0.gguf", "1");
+    folder_.write("Two.Q4_0.gguf", "2");
+    settings_.models.dir = folder_.path();
+  }
+
+  TemporaryFolder folder_;
+  Settings settings_;
+};
+
+TEST_F(ServePlanTest, RunsEachModelAsTheSettingsSay) {
+  settings_.engine.threads = 3;
+  settings_.engine.ctx_size = 256;
+  settings_.engine.parallel = 4;
+  settings_.engine.isa = "scalar";
+
+  const auto specs = *plan_models(settings_, {"two", folder_.path("One.Q4_0.gguf")}, {});
+
+  ASSERT_EQ(specs.size(), 2U);
+  EXPECT_EQ(specs[0].id, "two");
+  EXPECT_EQ(specs[1].id, "one");
+  EXPECT_EQ(specs[1].options.model_path, folder_.path("One.Q4_0.gguf"));
+  EXPECT_EQ(specs[1].options.num_threads, 3);
+  EXPECT_EQ(specs[1].options.context_tokens, 256);
+  EXPECT_EQ(specs[1].options.max_sequences, 4);
+  EXPECT_EQ(specs[1].options.isa, "scalar");
+  EXPECT_GT(specs[1].created_unix_seconds, 0);
+}
+
+TEST_F(ServePlanTest, TakesTheDefaultModelWhereNoneIsNamed) {
+  EXPECT_EQ(plan_models(settings_, {}, {}).error().code, ErrorCode::kModelNotFound);
+
+  folder_.write(std::string(kDefaultModelFile), "0");
+
+  EXPECT_EQ(plan_models(settings_, {}, {})->front().id, kDefaultModelId);
+}
+
+TEST_F(ServePlanTest, GivesAliasesOfFlagsAndSettingsToTheirModels) {
+  settings_.models.aliases = {"first=one", "gone=missing", "second=two"};
+
+  EXPECT_THAT(plan_models(settings_, {"first"}, {"mine", "mine", "also=one"})->front().aliases,
+              ElementsAre("first", "mine", "also"));
+  const auto both = *plan_models(settings_, {"one", "two"}, {"x=two"});
+  EXPECT_THAT(both[0].aliases, ElementsAre("first"));
+  EXPECT_THAT(both[1].aliases, ElementsAre("second", "x"));
+  EXPECT_THAT(plan_models(settings_, {"one"}, {"one"})->front().aliases, ElementsAre("first"));
+}
+
+TEST_F(ServePlanTest, RefusesAnAliasOfNoServedModel) {
+  EXPECT_THAT(plan_models(settings_, {"one", "two"}, {"x"}).error().message,
+              HasSubstr("does not say of which model"));
+  EXPECT_THAT(plan_models(settings_, {"one"}, {"x=two"}).error().message,
+              HasSubstr("is of 'two', which is not served"));
+  EXPECT_EQ(plan_models(settings_, {"one"}, {"x=three"}).error().code, ErrorCode::kModelNotFound);
+  EXPECT_EQ(plan_models(settings_, {"one"}, {"=x"}).error().code, ErrorCode::kConfigInvalid);
+}
+
+TEST(ServePlan, StartsTheServerAsTheSettingsSay) {
+  Settings settings;
+  EXPECT_THAT(plan_server(settings).api_keys, IsEmpty());
+
+  settings.server.port = 9000;
+  settings.server.api_key = "k";
+  settings.server.max_body_bytes = 4096;
+  const server::ServerOptions options = plan_server(settings);
+
+  EXPECT_EQ(options.port, 9000);
+  EXPECT_THAT(options.api_keys, ElementsAre("k"));
+  EXPECT_EQ(options.max_body_bytes, 4096);
+}
+
+TEST(ServePlan, TellsWorkersHowToLog) {
+  Settings settings;
+  settings.log.format = "json";
+
+  const supervisor::WorkerCommand command = plan_worker(settings, "/bin/program");
+
+  EXPECT_EQ(command.program, "/bin/program");
+  EXPECT_THAT(command.arguments, ElementsAre("llama-gpu", "engine-worker", "--fd", "3", "--log-level", "info",
+                                             "--log-format", "json"));
+}
+
+TEST(ServePlan, NamesAnAddressThatOneCanOpen) {
+  EXPECT_EQ(local_url("127.0.0.1", 8484), "http://127.0.0.1:8484");
+  EXPECT_EQ(local_url("0.0.0.0", 80), "http://127.0.0.1:80");
+  EXPECT_EQ(local_url("::", 80), "http://[::1]:80");
+  EXPECT_EQ(local_url("localhost", 1), "http://localhost:1");
+}
+
+}  // namespace
+}  // namespace llama_gpu::app
