@@ -1,7 +1,7 @@
 # Two commands do everything, from a bare Debian 12: `make run` and `make test`. Each installs what is missing.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run chat test test-long build model lint format bench web clean setup
+.PHONY: help run chat test test-sanitizers test-long build model lint format bench web clean setup
 
 BIN := build/release/bin/llama-gpu
 
@@ -26,8 +26,11 @@ model: setup ## The default model, verified, in the models folder
 setup:
 	@scripts/setup.sh run
 
-test: ## Everything CI runs: lint, three builds, unit, fuzz, coverage, end to end (at most 40 minutes on 2 cores)
+test: ## Everything CI runs: lint, build, unit, conformance, golden, oracles, end to end
 	@exec scripts/test.sh
+
+test-sanitizers: ## The same code under ASan, UBSan and TSan, fuzzers 15 s each, coverage limits
+	@exec scripts/test.sh --sanitizers
 
 test-long: ## The large counts: long fuzzing, soak
 	@exec scripts/test_long.sh

@@ -17,7 +17,7 @@ stage() {
   local name=$1 begun=$SECONDS log
   shift
   log=$LOGS/$name.log
-  if [ ${#ONLY[@]} -gt 0 ] && [[ " ${ONLY[*]} " != *" $name "* ]]; then return; fi
+  if [[ " ${ONLY[*]} " != *" $name "* ]]; then return; fi
   printf '%-16s ' "$name"
   if "$@" >"$log" 2>&1; then
     printf 'ok      %4d s\n' $((SECONDS - begun))
@@ -37,11 +37,8 @@ run_ctest() {
   ctest --test-dir "build/$preset" --output-on-failure --parallel "$JOBS" --no-tests=error "$@"
 }
 
-# Unit tests run in the sanitizer trees; here stands what runs whole models, and the program itself.
-RELEASE_TARGETS=(llama-gpu conformance_test golden_text_test golden_engine_test invariance_test
-  step_allocation_test tokenize-file render-template make-tiny-model)
-build_release() { scripts/build_web.sh && scripts/build.sh release "${RELEASE_TARGETS[@]}"; }
-test_release() { run_ctest release -L 'conformance|golden'; }
+build_release() { scripts/build_web.sh && scripts/build.sh release; }
+test_release() { run_ctest release; }
 
 sanitizer_environment() {
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0
@@ -73,7 +70,14 @@ test_web() {
   (cd web && node --test "e2e/*.test.mjs")
 }
 
-ONLY=("$@")
+# The trees with sanitizers, which take longer: `make test-sanitizers`.
+SANITIZER_STAGES=(build-asan asan fuzz coverage build-tsan tsan)
+ALL_STAGES=(setup model lint build-release release oracles e2e node web)
+case "${1:-}" in
+  "") ONLY=("${ALL_STAGES[@]}") ;;
+  --sanitizers) ONLY=(setup model "${SANITIZER_STAGES[@]}") ;;
+  *) ONLY=("$@") ;;
+esac
 stage setup scripts/setup.sh test
 stage model scripts/fetch_model.sh
 stage lint scripts/lint.sh
