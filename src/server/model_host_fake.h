@@ -100,11 +100,13 @@ class FakeModelHost : public supervisor::ModelHost {
     return std::nullopt;
   }
 
+  // Ids count up from 1.
   engine::RequestId next_request_id() override {
     const std::lock_guard lock(mutex_);
     return ++last_id_;
   }
 
+  // Keeps the request, and plays the script where there is one.
   void generate(const std::string& model, engine::GenerationRequest request,
                 std::shared_ptr<supervisor::GenerationObserver> observer) override {
     std::vector<std::string> script;
@@ -119,6 +121,7 @@ class FakeModelHost : public supervisor::ModelHost {
     with_lock([&] { cancelled_.push_back(id); });
   }
 
+  // Answer on the caller's thread, or with release_held().
   void tokenize(const std::string&, engine::TextPrompt prompt,
                 std::function<void(Result<std::vector<TokenId>>)> done) override {
     answer<std::vector<TokenId>>(bytes_of(prompt.text), std::move(done));
