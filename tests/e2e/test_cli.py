@@ -69,7 +69,12 @@ def free_port() -> int:
 
 
 def test_data_goes_to_stdout_and_nothing_else_does(cli: Cli) -> None:
-    for arguments in (["version", "--json"], ["list", "--json"], ["config", "show", "--json"], ["show", MODEL, "--json"]):
+    for arguments in (
+        ["version", "--json"],
+        ["list", "--json"],
+        ["config", "show", "--json"],
+        ["show", MODEL, "--json"],
+    ):
         result = cli(*arguments)
 
         assert result.returncode == 0, result.stderr
