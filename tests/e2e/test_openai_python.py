@@ -11,7 +11,7 @@ import pytest
 from conftest import MODEL_ID, ROOT, Server
 
 GOLDEN = json.loads((ROOT / "tests/golden/smollm2-135m-instruct-q4_1.json").read_text())
-QUESTION: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
+QUESTION: list[Any] = [{"role": "user", "content": "Hi"}]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import OpenAI from "openai";
 import { startServer } from "./server.mjs";
 
 const model = "smollm2-135m-instruct";
-const messages = [{ role: "user", content: "What is the capital of France?" }];
+const messages = [{ role: "user", content: "Hi" }];
 let server;
 let client;
 
