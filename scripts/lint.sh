@@ -21,7 +21,7 @@ shell_scripts() { files '*.sh' .ci/run | xargs -0 shellcheck -x && files '*.sh' 
 yaml_files() { files '*.yaml' '*.yml' | xargs -0 -r yamllint -s; }
 spelling() { files '*.md' '*.h' '*.cc' '*.py' '*.ts' '*.tsx' '*.yaml' '*.sh' | grep -zvE '^tests/|_test\.' | xargs -0 codespell --ignore-words scripts/codespell.words; }
 web_sources() {
-  npm_install web
+  scripts/build_web.sh # the types of the client are made with it
   (cd web && node node_modules/prettier/bin/prettier.cjs --check --log-level warn . &&
     node node_modules/eslint/bin/eslint.js --max-warnings 0 . &&
     node node_modules/typescript/bin/tsc --noEmit)
