@@ -152,26 +152,27 @@ double Sampler::keep_candidates(double total, const SamplingParams& params) {
 
 // Keeps the fewest most likely tokens whose share of `total` reaches top_p, at least one.
 void Sampler::keep_top_p(double total, float top_p) {
-  if (candidates_.empty()) {
-    // All tokens below this weight together cannot make up what may be left out: sorting the rest is enough.
-    const auto bar =
-        static_cast<float>((1.0 - static_cast<double>(top_p)) * total / static_cast<double>(weights_.size()));
-    for (size_t i = 0; i < weights_.size(); ++i) {
-      if (weights_[i] >= bar) candidates_.push_back(static_cast<TokenId>(i));
+  const double wanted = static_cast<double>(top_p) * total;
+  const auto reach = [&] {
+    double sum = 0;
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      sum += static_cast<double>(weights_[static_cast<size_t>(candidates_[i])]);
+      if (sum >= wanted) {
+        candidates_.resize(i + 1);
+        return true;
+      }
     }
-    std::ranges::sort(candidates_, [&](TokenId a, TokenId b) {
-      const float weight_a = weights_[static_cast<size_t>(a)];
-      const float weight_b = weights_[static_cast<size_t>(b)];
-      return weight_a != weight_b ? weight_a > weight_b : a < b;
-    });
+    return false;
+  };
+  if (!candidates_.empty()) {
+    reach();
+    return;
   }
-  double sum = 0;
-  size_t kept = 0;
-  while (kept < candidates_.size()) {
-    sum += static_cast<double>(weights_[static_cast<size_t>(candidates_[kept++])]);
-    if (sum >= static_cast<double>(top_p) * total) break;
+  // Most shares are made up by a few tokens: sorting the whole vocabulary is the last resort.
+  for (size_t count = 64;; count *= 16) {
+    select_largest(weights_, count, candidates_);
+    if (reach() || count >= weights_.size()) return;
   }
-  candidates_.resize(kept);
 }
 
 }  // namespace llama_gpu::engine
