@@ -178,6 +178,7 @@ Result<Interpreter::Flow> Interpreter::run_statement(const FilterBlock& block, S
   if (captured.flow != Flow::kNext) return captured.flow;
   TRY(const Value text, filter_text(block.filter, std::move(captured.text), scope));
   runtime_.set_place(offset);
+  if (text.as_text() == nullptr) return runtime_.fail("a filter block's filter must give text");
   TRY_STATUS(append_str(runtime_, *out_, text));
   TRY_STATUS(out_->check());
   return Flow::kNext;

@@ -140,6 +140,7 @@ TEST(Interpreter, AssignsTuplesAndBlocks) {
       {"{% generation %}{% set q = 1 %}x{% endgeneration %}{{ q }}", "x"},
   });
   expect_errors({
+      "{% filter length %}a{% endfilter %}",
       "{% set a, b = 1 %}",
       "{% set 1 = 2 %}",
       "{% set true = 2 %}",

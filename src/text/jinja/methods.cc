@@ -58,6 +58,20 @@ Result<Value> index_method(Runtime& runtime, const BoundArguments& arguments) {
   return runtime.fail("the value that is looked for is not in the list");
 }
 
+Result<Value> range_count_method(Runtime& runtime, const BoundArguments& arguments) {
+  TRY(const bool is_there, contains(runtime, arguments.at(0), arguments.at(1)));
+  return Value(int64_t{is_there});
+}
+
+Result<Value> range_index_method(Runtime& runtime, const BoundArguments& arguments) {
+  const Range& range = *arguments.at(0).as_range();
+  for (int64_t i = 0; i < range.size; ++i) {
+    TRY(const bool is_same, equal(runtime, Value(range.at(i)), arguments.at(1)));
+    if (is_same) return Value(i);
+  }
+  return runtime.fail("the value that is looked for is not in the range");
+}
+
 Result<Value> cycle_method(Runtime& runtime, const BoundArguments& arguments) {
   const auto& values = arguments.rest();
   if (values.empty()) return runtime.fail("loop.cycle() needs values to go through");
@@ -84,6 +98,10 @@ constexpr std::array kTupleMethods = {
     Builtin{"count", "self value", count_method},
     Builtin{"index", "self value", index_method},
 };
+constexpr std::array kRangeMethods = {
+    Builtin{"count", "self value", range_count_method},
+    Builtin{"index", "self value", range_index_method},
+};
 constexpr std::array kLoopMethods = {
     Builtin{"changed", "self *", changed_method},
     Builtin{"cycle", "self *", cycle_method},
@@ -95,6 +113,7 @@ std::span<const Builtin> methods_of(const Value& object) {
   if (object.as_text() != nullptr) return text_methods();
   if (object.as_dict() != nullptr) return kDictMethods;
   if (object.as_loop() != nullptr) return kLoopMethods;
+  if (object.as_range() != nullptr) return kRangeMethods;
   const Sequence* sequence = object.as_sequence();
   if (sequence == nullptr || sequence->is_view()) return {};
   if (sequence->kind == Sequence::Kind::kTuple) return kTupleMethods;

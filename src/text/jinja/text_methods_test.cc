@@ -179,6 +179,8 @@ TEST(TextMethods, LookIntoContainers) {
       {"{{ [1].copy() }}", "[1]"},
       {"{{ dict.items()|length }}", "3"},
       {"{{ dict.items()[0] }}", ""},
+      {"{{ range(3).count(2) }}", "1"},
+      {"{{ range(3).index(1) }}", "1"},
       {"{{ [1].append }}", ""},
       {"{{ dict.clear is defined }}", "False"},
   });
@@ -189,6 +191,7 @@ TEST(TextMethods, LookIntoContainers) {
       "{{ [1].append(2) }}",
       "{{ dict.update({}) }}",
       "{{ dict.pop('a') }}",
+      "{{ range(2).index(9) }}",
       "{{ dict.setdefault('a', 1) }}",
   });
 }
