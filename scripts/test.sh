@@ -27,7 +27,7 @@ stage() {
     printf '\nstage %s failed; its whole output is in %s\n' "$name" "build/logs/$name.log"
     exit 1
   fi
-  grep -hE '^(100% tests passed|[0-9]+% tests passed)|^=+ .*(passed|failed).* =+$|^(# |ℹ )(pass|fail) |^coverage:|^fuzz:|Tests +[0-9]+ (passed|failed)' "$log" |
+  grep -hE '^[0-9]+ passed|^(100% tests passed|[0-9]+% tests passed)|^=+ .*(passed|failed).* =+$|^(# |ℹ )(pass|fail) |^coverage:|^fuzz:|Tests +[0-9]+ (passed|failed)' "$log" |
     sed "s/^/$name: /" >>"$SUMMARY" || true
 }
 
