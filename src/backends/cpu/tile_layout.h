@@ -68,8 +68,8 @@ struct UnpackedBlock {
 
 // 32 values of an activation row as 8-bit integers: x = scale[half] * q, |q| <= 127.
 //
-// One scale for 16 values, not for the 32 of a weight's block: that takes a third off the error of a whole
-// model, for one more rounding of a sum to float.
+// One scale for 16 values, not for the 32 of a weight's block: with 32, the default model's log-probabilities
+// on a short text are off by 0.07 in the mean, over the bound of 0.06.
 struct ActivationBlock {
   int8_t q[kBlockCols];
   float scale[2];    // of columns 0..15 and 16..31
