@@ -26,10 +26,10 @@ model: setup ## The default model, verified, in the models folder
 setup:
 	@scripts/setup.sh run
 
-test: ## Everything CI runs: lint, build, unit, conformance, golden, oracles, end to end
+test: ## Everything CI runs: lint, unit, conformance, golden, oracles, end to end, sanitizers, fuzzers, coverage
 	@exec scripts/test.sh
 
-test-sanitizers: ## The same code under ASan, UBSan and TSan, fuzzers 15 s each, coverage limits
+test-sanitizers: ## Of these, only ASan, UBSan, TSan, fuzzers and coverage
 	@exec scripts/test.sh --sanitizers
 
 test-long: ## The large counts: long fuzzing, soak

@@ -27,8 +27,8 @@ stage() {
     printf '\nstage %s failed; its whole output is in %s\n' "$name" "build/logs/$name.log"
     exit 1
   fi
-  grep -hE '^[0-9]+ passed|^(100% tests passed|[0-9]+% tests passed)|^=+ .*(passed|failed).* =+$|^(# |ℹ )(pass|fail) |^coverage:|^fuzz:|Tests +[0-9]+ (passed|failed)' "$log" |
-    sed "s/^/$name: /" >>"$SUMMARY" || true
+  grep -hE '^[0-9]+ passed|^\[  PASSED  \]|^(100% tests passed|[0-9]+% tests passed)|^=+ .*(passed|failed).* =+$|^(# |ℹ )(pass|fail) |^coverage:|^fuzz:|Tests +[0-9]+ (passed|failed)' "$log" |
+    sed "s/^\($name: \)\?/$name: /" >>"$SUMMARY" || true
 }
 
 run_ctest() {
@@ -37,8 +37,11 @@ run_ctest() {
   ctest --test-dir "build/$preset" --output-on-failure --parallel "$JOBS" --no-tests=error "$@"
 }
 
-build_release() { scripts/build_web.sh && scripts/build.sh release; }
-test_release() { run_ctest release; }
+# Optimised: the program, and the tests that run kernels and whole models. Unit tests run under the sanitizers.
+RELEASE_TARGETS=(llama-gpu backends_test conformance_test invariance_test step_allocation_test
+  golden_text_test golden_engine_test make-tiny-model render-template tokenize-file)
+build_release() { scripts/build_web.sh && scripts/build.sh release "${RELEASE_TARGETS[@]}"; }
+test_release() { run_ctest release -L 'conformance|golden|kernels'; }
 
 sanitizer_environment() {
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=0
@@ -49,13 +52,15 @@ build_asan() { scripts/build.sh asan; }
 test_asan() {
   sanitizer_environment
   rm -rf build/coverage && mkdir -p build/coverage
-  LLVM_PROFILE_FILE=$ROOT/build/coverage/%p-%m.profraw run_ctest asan -L 'unit|conformance|fuzz'
+  LLVM_PROFILE_FILE=$ROOT/build/coverage/%p-%m.profraw run_ctest asan -L 'unit|kernels|conformance|fuzz'
 }
-build_tsan() { scripts/build.sh tsan engine_test server_test supervisor_test; }
+# What has threads: the engine, the processes, the server, and the pool under the kernels.
+TSAN_TESTS=(engine_test supervisor_test server_test backends_test)
+build_tsan() { scripts/build.sh tsan "${TSAN_TESTS[@]}"; }
 test_tsan() {
   sanitizer_environment
   local program
-  for program in engine_test supervisor_test server_test; do "build/tsan/bin/$program" --gtest_brief=1; done
+  for program in "${TSAN_TESTS[@]}"; do "build/tsan/bin/$program" --gtest_brief=1; done
 }
 test_oracles() {
   npm_install tests/oracles
@@ -70,9 +75,8 @@ test_web() {
   (cd web && node --test "e2e/*.test.mjs")
 }
 
-# The trees with sanitizers, which take longer: `make test-sanitizers`.
 SANITIZER_STAGES=(build-asan asan fuzz coverage build-tsan tsan)
-ALL_STAGES=(setup model lint build-release release oracles e2e node web)
+ALL_STAGES=(setup model lint build-release release oracles e2e node web "${SANITIZER_STAGES[@]}")
 case "${1:-}" in
   "") ONLY=("${ALL_STAGES[@]}") ;;
   --sanitizers) ONLY=(setup model "${SANITIZER_STAGES[@]}") ;;

@@ -242,7 +242,7 @@ TEST_F(GenerationExchangeTest, CancelsTheOtherPromptsWhenOneFails) {
 TEST_F(GenerationExchangeTest, CancelsWhenTheClientLeaves) {
   const auto writer = chat("");
   const auto request = host_.wait_for_request();
-  writer->listener()->on_closed();
+  writer->close();
 
   EXPECT_THAT(host_.wait_for_cancels(1), ElementsAre(request.request.id));
   request.observer->on_update(update("late", FinishReason::kStop));
@@ -256,6 +256,7 @@ TEST_F(GenerationExchangeTest, KeepsASilentStreamAliveWithComments) {
 
   EXPECT_EQ(writer->head().status, 200);
   EXPECT_EQ(writer->body(), ": keep-alive\n\n");
+  writer->close();
 }
 
 TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
@@ -263,6 +264,7 @@ TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
   writer->listener()->on_silence();
 
   EXPECT_FALSE(writer->has_begun());
+  writer->close();
 }
 
 TEST_F(GenerationExchangeTest, EndsWhenTheServerStops) {
@@ -298,7 +300,7 @@ TEST_F(GenerationExchangeTest, FailsWhereThatTextCannotBeHad) {
 TEST_F(GenerationExchangeTest, ForgetsAnEchoWhoseClientLeft) {
   host_.hold_calls(true);
   const auto writer = completion(R"("prompt":[97],"echo":true)");
-  writer->listener()->on_closed();
+  writer->close();
   host_.release_held();
   writer->run_posted();
 

@@ -39,6 +39,11 @@ class RecordingWriter : public ResponseWriter {
     }
   }
 
+  // The client leaves: as in the real session, the listener hears it once and is let go.
+  void close() {
+    if (const auto listener = std::exchange(listener_, nullptr)) listener->on_closed();
+  }
+
   // Who listens now; null before listen() and after the end.
   const std::shared_ptr<ExchangeListener>& listener() const { return listener_; }
   bool has_begun() const { return head_.has_value(); }

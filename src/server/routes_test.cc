@@ -134,7 +134,7 @@ TEST_F(RoutesTest, AnswersATimeoutOnce) {
 TEST_F(RoutesTest, ForgetsACallWhoseClientLeft) {
   host_.hold_calls(true);
   const auto writer = call(handlers::tokenize, R"({"content":"ab"})");
-  writer->listener()->on_closed();
+  writer->close();
   host_.release_held();
   writer->run_posted();
 
