@@ -80,6 +80,9 @@ supervisor::WorkerCommand plan_worker(const Settings& settings, std::string prog
   command.program = std::move(program);
   command.arguments.insert(command.arguments.end(),
                            {"--log-level", settings.log.level, "--log-format", settings.log.format});
+  if (!settings.debug.failpoints.empty())
+    command.arguments.insert(command.arguments.end(), {"--failpoints", settings.debug.failpoints});
+  command.secret_variables = secret_variables();
   return command;
 }
 

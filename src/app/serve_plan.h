@@ -22,8 +22,8 @@ Result<std::vector<supervisor::ModelSpec>> plan_models(const Settings& settings,
 // How the HTTP server is started.
 server::ServerOptions plan_server(const Settings& settings);
 
-// How workers are started: the same program and log settings, but no settings file, which may change
-// meanwhile.
+// How workers are started: the same program, log settings and failpoints, but no settings file, which may
+// change meanwhile, and no secrets.
 supervisor::WorkerCommand plan_worker(const Settings& settings, std::string program);
 
 // "http://127.0.0.1:8484" for a person of this machine: an address that stands for all becomes loopback.

@@ -96,6 +96,16 @@ TEST(ServePlan, TellsWorkersHowToLog) {
   EXPECT_EQ(command.program, "/bin/program");
   EXPECT_THAT(command.arguments, ElementsAre("llama-gpu", "engine-worker", "--fd", "3", "--log-level", "info",
                                              "--log-format", "json"));
+  EXPECT_THAT(command.secret_variables,
+              ::testing::UnorderedElementsAre("LLAMAGPU_API_KEY", "LLAMAGPU_API_KEY_FILE",
+                                              "LLAMAGPU_SERVER__API_KEY", "LLAMAGPU_SERVER__API_KEY_FILE"));
+}
+
+TEST(ServePlan, GivesWorkersTheFailpointsOfAnySource) {
+  Settings settings;
+  settings.debug.failpoints = "engine.step=error";
+  EXPECT_THAT(plan_worker(settings, "x").arguments,
+              ::testing::IsSupersetOf({"--failpoints", "engine.step=error"}));
 }
 
 TEST(ServePlan, NamesAnAddressThatOneCanOpen) {

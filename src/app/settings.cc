@@ -110,6 +110,18 @@ void expand_paths(LoadedSettings& settings, const Environment& environment) {
 
 }  // namespace
 
+std::vector<std::string> secret_variables() {
+  std::vector<std::string> names;
+  for (const SettingInfo& info : kSettings) {
+    if (!info.is_secret) continue;
+    for (const std::string_view name : variables_of(info)) {
+      names.emplace_back(name);
+      names.push_back(std::string(name) + "_FILE");
+    }
+  }
+  return names;
+}
+
 Error bad_setting(SettingId id, std::string_view got, const SettingOrigin& origin) {
   const SettingInfo& info = setting_info(id);
   const std::string value = info.is_secret ? "not valid" : std::string(got);

@@ -57,6 +57,9 @@ Status apply_toml(LoadedSettings& settings, std::string_view text, std::string_v
 Status apply_environment(LoadedSettings& settings, const Environment& environment);
 Status apply_flags(LoadedSettings& settings, const std::vector<SettingFlag>& flags);
 
+// The names of the environment variables that hold secret settings, or name the file of one.
+std::vector<std::string> secret_variables();
+
 // The setting of that key, or nullopt.
 std::optional<SettingId> find_setting(std::string_view key);
 // The key that was most likely meant, for "did you mean"; also finds "server.port" for "port".

@@ -4,6 +4,7 @@
 #include "app/backends.h"
 #include "app/verbs.h"
 #include "app/version.h"
+#include "base/failpoint.h"
 #include "supervisor/engine_worker_process.h"
 
 namespace llama_gpu::app {
@@ -16,11 +17,13 @@ class EngineWorkerVerb final : public Verb {
     command.add_option("--fd", fd_, "Socket to the server, inherited")
         ->required()
         ->check(CLI::Range(3, 1 << 20));
+    command.add_option("--failpoints", failpoints_, "Those of the server's settings");
   }
 
   bool reads_settings_file() const override { return false; }
 
   Result<int> run(VerbContext&) override {
+    if (!failpoints_.empty()) TRY_STATUS(set_failpoints(failpoints_));
     supervisor::become_worker_process();
     const BackendRegistry backends = make_backends();
     return supervisor::run_engine_worker(fd_, backends, std::string(program_version()));
@@ -28,6 +31,7 @@ class EngineWorkerVerb final : public Verb {
 
  private:
   int fd_ = -1;
+  std::string failpoints_;
 };
 
 }  // namespace

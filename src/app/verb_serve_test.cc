@@ -16,6 +16,7 @@
 #include "app/cli.h"
 #include "app/http_client.h"
 #include "app/temporary_folder_fake.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "support/tiny_model.h"
@@ -167,6 +168,16 @@ TEST_F(ServeTest, EndsWhereTheModelCannotBeLoaded) {
 
   EXPECT_EQ(join(), 66);
   EXPECT_THAT(err_.text(), HasSubstr("the model 'broken' cannot be loaded: "));
+}
+
+TEST_F(ServeTest, HasItsWorkersFailWhereTheSettingsFileSaysSo) {
+  folder_.write("config.toml", "[debug]\nfailpoints = \"model_file.map=error:model_invalid\"\n");
+
+  serve({"tiny", "--port", "0", "--config", folder_.path("config.toml")});
+
+  EXPECT_EQ(join(), 66);
+  EXPECT_THAT(err_.text(), HasSubstr("failpoint 'model_file.map'"));
+  ASSERT_TRUE(set_failpoints("").ok());
 }
 
 TEST_F(ServeTest, NeedsAKeyWhereOthersCanReachIt) {

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -65,10 +66,10 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
-std::vector<std::string> child_environment() {
+std::vector<std::string> child_environment(const WorkerCommand& command) {
   std::vector<std::string> kept;
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    if (!is_secret_variable(*variable)) kept.emplace_back(*variable);
+    if (!is_secret_variable(*variable, command.secret_variables)) kept.emplace_back(*variable);
   }
   return kept;
 }
@@ -106,8 +107,10 @@ class SpawnSettings {
 
 }  // namespace
 
-bool is_secret_variable(std::string_view variable) {
+bool is_secret_variable(std::string_view variable, std::span<const std::string> own_secrets) {
   const std::string_view name = variable.substr(0, variable.find('='));
+  if (std::find(own_secrets.begin(), own_secrets.end(), name) != own_secrets.end()) return true;
+  if (name.starts_with("LLAMAGPU_")) return false;  // ours: those that are secret are named
   for (const std::string_view word : {"KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"}) {
     if (name.find(word) != std::string_view::npos) return true;
   }
@@ -130,7 +133,7 @@ Result<WorkerProcess> WorkerProcess::spawn(const WorkerCommand& command) {
   TRY(Pair log, make_pipe());
   const SpawnSettings settings(socket.theirs.get(), log.theirs.get());
   std::vector<std::string> arguments = command.arguments;
-  std::vector<std::string> environment = child_environment();
+  std::vector<std::string> environment = child_environment(command);
 
   WorkerProcess process;
   process.note_oom_kills();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct WorkerCommand {
   std::string program = "/proc/self/exe";  // this program, also when its file was replaced since
   std::vector<std::string> arguments = {"llama-gpu", "engine-worker", "--fd",
                                         std::to_string(kWorkerSocketFd)};
+  // Names of this program's own settings that hold secrets.
+  std::vector<std::string> secret_variables = {};
 };
 
 // How many processes the system has killed for memory since it started, by the counter in a file of the form
@@ -68,7 +71,8 @@ class WorkerProcess {
   uint64_t oom_kills_seen_ = 0;
 };
 
-// Whether a child may not see the environment variable ("NAME=value").
-bool is_secret_variable(std::string_view variable);
+// Whether a child may not see the environment variable ("NAME=value"): one of `own_secrets`, or one of
+// another program, which no worker needs, whose name sounds like a secret.
+bool is_secret_variable(std::string_view variable, std::span<const std::string> own_secrets);
 
 }  // namespace llama_gpu::supervisor

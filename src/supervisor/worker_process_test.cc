@@ -90,16 +90,21 @@ TEST(WorkerProcess, InheritsItsSocketItsLogAndNothingElse) {
   EXPECT_THAT(std::filesystem::read_symlink(folder / "3").string(), testing::StartsWith("socket:"));
 }
 
-TEST(WorkerProcess, DoesNotSeeSecrets) {
-  ::setenv("LLAMAGPU_API_KEY", "hunter2", 1);
-  ::setenv("LLAMAGPU_FORCE_ISA", "scalar", 1);
-  WorkerProcess process = spawn("env >&2");
+TEST(WorkerProcess, SeesSettingsButNoSecrets) {
+  const std::pair<const char*, const char*> variables[] = {{"LLAMAGPU_API_KEY", "hunter2"},
+                                                           {"OTHERS_ACCESS_TOKEN", "hunter3"},
+                                                           {"LLAMAGPU_FORCE_ISA", "scalar"},
+                                                           {"LLAMAGPU_ENGINE__KV_TOKENS", "4096"}};
+  for (const auto& [name, value] : variables) ::setenv(name, value, 1);
+  WorkerCommand command = shell("env >&2");
+  command.secret_variables = {"LLAMAGPU_API_KEY"};
+  WorkerProcess process = WorkerProcess::spawn(command).value();
   const std::string log = read_log(process);
-  ::unsetenv("LLAMAGPU_API_KEY");
-  ::unsetenv("LLAMAGPU_FORCE_ISA");
+  for (const auto& [name, value] : variables) ::unsetenv(name);
 
-  EXPECT_THAT(log, Not(HasSubstr("hunter2")));
+  EXPECT_THAT(log, Not(HasSubstr("hunter")));
   EXPECT_THAT(log, HasSubstr("LLAMAGPU_FORCE_ISA=scalar"));
+  EXPECT_THAT(log, HasSubstr("LLAMAGPU_ENGINE__KV_TOKENS=4096"));
 }
 
 TEST(WorkerProcess, StartsWithNoSignalBlockedOrIgnored) {
