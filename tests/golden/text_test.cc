@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tokens and texts of other implementations, for the default model's own vocabulary. The files are written by
-// scripts/make_tokenizer_vectors.py; README.md says how the reference answers were made.
+// Tokens, texts and prompts of other implementations, for the default model's own vocabulary and template.
+// The files are written by scripts/make_tokenizer_vectors.py; README.md says how the reference answers were
+// made.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -13,7 +14,7 @@
 #include <vector>
 
 #include "base/strings.h"
-#include "engine/load_tokenizer.h"
+#include "engine/prompt_encoder.h"
 #include "formats/checkpoint.h"
 #include "support/default_model.h"
 #include "text/pre_tokenizer.h"
@@ -27,15 +28,23 @@ json golden(const std::string& name) {
   return json::parse(std::ifstream(std::string(LLAMAGPU_TESTDATA) + "/golden/" + name));
 }
 
-const text::Tokenizer& tokenizer() {
-  static const std::unique_ptr<const text::Tokenizer> made = [] {
+const engine::PromptEncoder& encoder() {
+  static const std::unique_ptr<const engine::PromptEncoder> made = [] {
     auto checkpoint = formats::open_checkpoint(test_support::default_model_path());
     CHECK(checkpoint.ok(), "the default model cannot be opened");
-    auto loaded = engine::load_tokenizer((*checkpoint)->metadata());
+    auto loaded = engine::PromptEncoder::create((*checkpoint)->metadata());
     CHECK(loaded.ok(), "the default model's tokenizer is refused");
     return *std::move(loaded);
   }();
   return *made;
+}
+
+const text::Tokenizer& tokenizer() { return encoder().tokenizer(); }
+
+engine::ChatPrompt conversation(const json& messages) {
+  engine::ChatPrompt prompt;
+  for (const json& message : messages) prompt.messages.push_back({message.at("role"), message.at("content")});
+  return prompt;
 }
 
 std::string streamed(const std::vector<TokenId>& ids) {
@@ -91,6 +100,28 @@ TEST_P(GoldenText, CuttingATextIntoSpansChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(Files, GoldenText,
                          testing::Values("smollm2-135m-instruct-q4_1.json", "tokenizer/smollm.json"),
                          [](const auto& test) { return test.index == 0 ? "Reference" : "RandomTexts"; });
+
+constexpr const char* kReference = "smollm2-135m-instruct-q4_1.json";
+
+TEST(GoldenChat, EveryConversationHasTheSamePrompt) {
+  const json rows = golden(kReference).at("render");
+  ASSERT_FALSE(rows.empty());
+  for (const json& row : rows) {
+    const auto prompt = encoder().render(conversation(row.at("messages")));
+    ASSERT_TRUE(prompt.ok()) << row << prompt.error().message;
+    EXPECT_EQ(*prompt, row.at("text").get<std::string>());
+  }
+}
+
+TEST(GoldenChat, EveryConversationHasTheSameTokens) {
+  const json rows = golden(kReference).at("generate");
+  ASSERT_FALSE(rows.empty());
+  for (const json& row : rows) {
+    const auto tokens = encoder().encode(conversation(row.at("messages")));
+    ASSERT_TRUE(tokens.ok()) << row << tokens.error().message;
+    EXPECT_EQ(*tokens, row.at("prompt_ids").get<std::vector<TokenId>>()) << row;
+  }
+}
 
 // Code points in a golden file's ranges, as flags.
 std::vector<bool> members(const json& ranges) {

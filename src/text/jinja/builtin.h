@@ -19,6 +19,8 @@ class BoundArguments {
  public:
   // Whether the call gave argument `i`.
   bool has(size_t i) const { return slots_[i].has_value(); }
+  // Whether it gave one that is not none, where none stands for leaving it out.
+  bool is_given(size_t i) const { return has(i) && !at(i).is_none(); }
   // REQUIRES: has(i).
   const Value& at(size_t i) const { return *slots_[i]; }
   // Undefined where the call did not give it.

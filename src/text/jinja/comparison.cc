@@ -37,7 +37,6 @@ bool equal_ranges(const Range& left, const Range& right) {
   return left.start == right.start && (left.size == 1 || left.step == right.step);
 }
 
-// Whether both are one object, for the types that have no other equality.
 struct SameObject {
   template <typename T>
   bool operator()(const std::shared_ptr<T>& left, const std::shared_ptr<T>& right) const {
@@ -149,6 +148,10 @@ Result<bool> equal(Runtime& runtime, const Value& left, const Value& right) {
   if (left.as_range() != nullptr && right.as_range() != nullptr) {
     return equal_ranges(*left.as_range(), *right.as_range());
   }
+  return are_one_object(left, right);
+}
+
+bool are_one_object(const Value& left, const Value& right) {
   return std::visit(SameObject{}, left.data(), right.data());
 }
 
@@ -176,7 +179,7 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
     return find_first(text->bytes(), part->bytes()) != std::string_view::npos;
   }
   if (const Dict* dict = container.as_dict()) {
-    if (!key_identity(item))
+    if (!is_hashable(item))
       return runtime.fail("a value of type '" + std::string(item.type_name()) + "' is no key");
     return dict->find(item) != nullptr;
   }

@@ -12,6 +12,8 @@ namespace llama_gpu::text::jinja {
 
 // Python's ==.
 Result<bool> equal(Runtime& runtime, const Value& left, const Value& right);
+// Whether both are one object, for the types whose values have a place in memory: not numbers and none.
+bool are_one_object(const Value& left, const Value& right);
 // Python's <, which not all types have between them.
 Result<bool> less(Runtime& runtime, const Value& left, const Value& right);
 // Python's `item in container`.

@@ -125,22 +125,13 @@ Result<ExpressionPtr> ExpressionParser::parse_conditional() {
   return then;
 }
 
-Result<ExpressionPtr> ExpressionParser::parse_or() {
+Result<ExpressionPtr> ExpressionParser::parse_logical(bool is_and) {
   const SourceOffset offset = cursor_.current().offset;
-  TRY(ExpressionPtr left, parse_and());
-  while (cursor_.accept_name("or")) {
-    TRY(ExpressionPtr right, parse_and());
-    TRY(left, make(offset, Logical{/*is_and=*/false, std::move(left), std::move(right)}));
-  }
-  return left;
-}
-
-Result<ExpressionPtr> ExpressionParser::parse_and() {
-  const SourceOffset offset = cursor_.current().offset;
-  TRY(ExpressionPtr left, parse_not());
-  while (cursor_.accept_name("and")) {
-    TRY(ExpressionPtr right, parse_not());
-    TRY(left, make(offset, Logical{/*is_and=*/true, std::move(left), std::move(right)}));
+  const auto parse_operand = [&] { return is_and ? parse_not() : parse_logical(/*is_and=*/true); };
+  TRY(ExpressionPtr left, parse_operand());
+  while (cursor_.accept_name(is_and ? "and" : "or")) {
+    TRY(ExpressionPtr right, parse_operand());
+    TRY(left, make(offset, Logical{is_and, std::move(left), std::move(right)}));
   }
   return left;
 }

@@ -75,8 +75,9 @@ class ExpressionParser {
 
  private:
   Result<ExpressionPtr> parse_conditional();
-  Result<ExpressionPtr> parse_or();
-  Result<ExpressionPtr> parse_and();
+  Result<ExpressionPtr> parse_or() { return parse_logical(/*is_and=*/false); }
+  // Operands of `or`, or of `and`, which binds tighter.
+  Result<ExpressionPtr> parse_logical(bool is_and);
   Result<ExpressionPtr> parse_not();
   Result<ExpressionPtr> parse_comparison();
   Result<ExpressionPtr> parse_sum();

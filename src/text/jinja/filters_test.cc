@@ -367,6 +367,7 @@ TEST(Filters, WorkOnNumbers) {
       {"{{ '5 5'|int }}", "0"},
       {"{{ '１２'|float is number }}", "True"},
       {"{{ 1.5|round(0, 'ceil') }}", "2.0"},
+      {"{{ -0.5|round(0, 'ceil') }}", "0.0"},
   });
   expect_errors({
       "{{ 'a'|abs }}",
@@ -435,6 +436,10 @@ TEST(Filters, EscapeMarkup) {
       {"{{ [1]|safe }}", "[1]"},
       {"{{ ('<abcdefghij>'|safe)|truncate(5, true) + '<' }}", "<a...&lt;"},
       {"{{ (('<'|safe)|list)[0] + '<' }}", "<<"},
+      {"{{ [('ab'|safe)|last, ('ab'|safe)|first, 'ab'|last] }}", "[Markup('b'), 'a', 'b']"},
+      {"{{ [('a'|safe).removeprefix('b'), ('ab'|safe).removesuffix('b')] }}", "['a', 'a']"},
+      {"{{ ('3<'|safe).partition(3) }}", "(Markup(''), Markup('3'), Markup('<'))"},
+      {"{{ ('a<'|safe).rpartition('<') }}", "(Markup(''), Markup(''), Markup('a<'))"},
       {"{{ ('<'|safe)|format }}", "<"},
       {"{{ ('{:>3}'|safe).format(5) }}", "  5"},
       {"{{ ('a\\nb'|safe).splitlines()[0] + '<' }}", "a&lt;"},
@@ -511,6 +516,10 @@ TEST(Filters, AnswerTests) {
       {"{{ nosuch is callable }}", "True"},
       {"{{ 1.5 is odd }}", "False"},
       {"{{ none is test }}", "False"},
+      {"{{ range(2) is filter }}", "False"},
+      {"{{ namespace() is test }}", "False"},
+      {"{{ (1, 'a') is test }}", "False"},
+      {"{{ dict.values() is test }}", "False"},
   });
   expect_errors({
       "{{ 1 is '==' 1 }}",
@@ -518,6 +527,9 @@ TEST(Filters, AnswerTests) {
       "{{ 'a' is odd }}",
       "{{ 1 is in 1 }}",
       "{{ [] is odd }}",
+      "{{ {} is test }}",
+      "{{ (1, []) is test }}",
+      "{{ dict.keys() is test }}",
       "{{ 1 is lt 'a' }}",
       "{{ 2 is divisibleby 'a' }}",
   });

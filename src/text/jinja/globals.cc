@@ -48,6 +48,7 @@ Status insert_all(Runtime& runtime, Dict& dict, const Value& value) {
     for (const auto& entry : other->entries()) TRY_STATUS(insert(runtime, dict, entry.key, entry.value));
     return {};
   }
+  if (value.is_undefined()) return runtime.fail("a dict cannot be made from a value that is undefined");
   TRY(std::vector<Value> pairs, collect(runtime, value));
   for (const Value& pair : pairs) {
     TRY(std::vector<Value> parts, collect(runtime, pair));

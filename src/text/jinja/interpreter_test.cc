@@ -80,6 +80,7 @@ TEST(Interpreter, JumpsOutOfLoops) {
       "{% for x in list %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}",
       "{% continue %}",
       "{% for x in list %}{% else %}{% break %}{% endfor %}",
+      "{% for x in list %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
   });
 }
 
@@ -180,6 +181,8 @@ TEST(Interpreter, CallsMacros) {
       "{% call text %}{% endcall %}",
       "{% call nosuch() %}{% endcall %}",
       "{% macro m(a, a) %}{% endmacro %}",
+      "{% macro m(true) %}{% endmacro %}",
+      "{% macro None() %}{% endmacro %}",
       "{% macro m(a=1, b) %}{% endmacro %}",
       "{% macro m %}{% endmacro %}",
       "{% call(x, y=2) m() %}{% endcall %}{% macro m() %}{% endmacro %}",
@@ -255,6 +258,8 @@ TEST(Interpreter, MakesDictsAndRanges) {
       "{{ dict([(\"a\", 1), [\"b\", 2]]) }}",
       "{{ dict([(1, 2, 3)]) }}",
       "{{ dict([1]) }}",
+      "{{ namespace(nosuch) }}",
+      "{{ namespace([1]) }}",
       "{{ dict({}, {}) }}",
       "{{ range() }}",
       "{{ range(\"a\") }}",

@@ -8,33 +8,28 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-class SequenceIterator final : public Iterator {
+size_t size_of(const Sequence& sequence) { return sequence.items.size(); }
+size_t size_of(const Dict& dict) { return dict.size(); }
+size_t size_of(const Range& range) { return static_cast<size_t>(range.size); }
+
+Value item_at(const Sequence& sequence, size_t place) { return sequence.items[place]; }
+Value item_at(const Dict& dict, size_t place) { return dict.entries()[place].key; }
+Value item_at(const Range& range, size_t place) { return range.at(static_cast<int64_t>(place)); }
+
+// Goes through what finds its items by their place.
+template <typename Items>
+class PlaceIterator final : public Iterator {
  public:
-  explicit SequenceIterator(std::shared_ptr<const Sequence> sequence) : sequence_(std::move(sequence)) {}
+  explicit PlaceIterator(std::shared_ptr<const Items> items) : items_(std::move(items)) {}
   Result<std::optional<Value>> next(Runtime& runtime) override {
     TRY_STATUS(runtime.spend());
-    if (place_ == sequence_->items.size()) return std::optional<Value>();
-    return std::optional(sequence_->items[place_++]);
+    if (place_ == size_of(*items_)) return std::optional<Value>();
+    return std::optional(item_at(*items_, place_++));
   }
-  uint32_t nesting() const override { return sequence_->nesting + 1; }
+  uint32_t nesting() const override { return Value(items_).nesting() + 1; }
 
  private:
-  std::shared_ptr<const Sequence> sequence_;
-  size_t place_ = 0;
-};
-
-class KeyIterator final : public Iterator {
- public:
-  explicit KeyIterator(std::shared_ptr<const Dict> dict) : dict_(std::move(dict)) {}
-  Result<std::optional<Value>> next(Runtime& runtime) override {
-    TRY_STATUS(runtime.spend());
-    if (place_ == dict_->size()) return std::optional<Value>();
-    return std::optional(dict_->entries()[place_++].key);
-  }
-  uint32_t nesting() const override { return dict_->nesting() + 1; }
-
- private:
-  std::shared_ptr<const Dict> dict_;
+  std::shared_ptr<const Items> items_;
   size_t place_ = 0;
 };
 
@@ -55,20 +50,6 @@ class CharIterator final : public Iterator {
   size_t pos_ = 0;
 };
 
-class RangeIterator final : public Iterator {
- public:
-  explicit RangeIterator(std::shared_ptr<const Range> range) : range_(std::move(range)) {}
-  Result<std::optional<Value>> next(Runtime& runtime) override {
-    TRY_STATUS(runtime.spend());
-    if (place_ == range_->size) return std::optional<Value>();
-    return std::optional(Value(range_->at(place_++)));
-  }
-
- private:
-  std::shared_ptr<const Range> range_;
-  int64_t place_ = 0;
-};
-
 class EmptyIterator final : public Iterator {
  public:
   Result<std::optional<Value>> next(Runtime&) override { return std::optional<Value>(); }
@@ -81,13 +62,13 @@ struct IteratorVisitor {
     return std::make_shared<CharIterator>(string);
   }
   std::shared_ptr<Iterator> operator()(const std::shared_ptr<const Sequence>& sequence) const {
-    return std::make_shared<SequenceIterator>(sequence);
+    return std::make_shared<PlaceIterator<Sequence>>(sequence);
   }
   std::shared_ptr<Iterator> operator()(const std::shared_ptr<const Dict>& dict) const {
-    return std::make_shared<KeyIterator>(dict);
+    return std::make_shared<PlaceIterator<Dict>>(dict);
   }
   std::shared_ptr<Iterator> operator()(const std::shared_ptr<const Range>& range) const {
-    return std::make_shared<RangeIterator>(range);
+    return std::make_shared<PlaceIterator<Range>>(range);
   }
   std::shared_ptr<Iterator> operator()(const std::shared_ptr<Iterator>& iterator) const { return iterator; }
   template <typename T>

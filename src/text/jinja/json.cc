@@ -23,24 +23,10 @@ std::string unicode_escape(char32_t unit) {
 
 // How JSON writes a character that may not stand for itself; empty for the others.
 std::string json_escape(char32_t code, bool ensure_ascii) {
-  switch (code) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    case '\b':
-      return "\\b";
-    case '\f':
-      return "\\f";
-    default:
-      break;
-  }
+  if (const auto escape = common_escape(code); !escape.empty()) return std::string(escape);
+  if (code == '"') return "\\\"";
+  if (code == '\b') return "\\b";
+  if (code == '\f') return "\\f";
   if (code < 0x20) return unicode_escape(code);
   if (!ensure_ascii || code < 0x7F) return {};
   if (code < 0x10000) return unicode_escape(code);

@@ -179,9 +179,7 @@ class UniqueIterator final : public LazyIterator {
  private:
   Result<std::optional<Value>> transform(Runtime& runtime, const Value& item) override {
     TRY(Value key, get_path(runtime, item, attribute_));
-    if (const TaggedText* text = key.as_text(); text != nullptr && !is_case_sensitive_) {
-      TRY(key, change_case(runtime, *text, CaseChange::kLower));
-    }
+    TRY(key, fold_case(runtime, key, is_case_sensitive_));
     auto identity = key_identity(key);
     if (!identity)
       return runtime.fail("'unique' cannot compare values of type '" + std::string(key.type_name()) + "'");

@@ -25,9 +25,11 @@ bool is_listed(const std::array<std::string_view, kSize>& names, std::string_vie
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Status escape_arguments(Runtime& runtime, std::vector<Value>& arguments) {
+// Escapes the texts among the arguments, and what a text is partitioned at whatever it is.
+Status escape_arguments(Runtime& runtime, const Builtin& method, std::vector<Value>& arguments) {
+  const bool takes_any = method.name.ends_with("partition");
   for (size_t i = 1; i < arguments.size(); ++i) {
-    if (arguments[i].as_text() == nullptr) continue;
+    if (arguments[i].as_text() == nullptr && !takes_any) continue;
     TRY(arguments[i], to_markup(runtime, arguments[i]));
   }
   return {};
@@ -90,7 +92,7 @@ Result<Value> call_markup_method(Runtime& runtime, const Builtin& method, CallAr
   if (method.name == "join" && arguments.positional.size() == 2) {
     TRY_STATUS(escape_items(runtime, arguments.positional[1]));
   } else if (escapes && method.name != "format") {
-    TRY_STATUS(escape_arguments(runtime, arguments.positional));
+    TRY_STATUS(escape_arguments(runtime, method, arguments.positional));
   }
   TRY(Value result, call_builtin(runtime, method, std::move(arguments)));
   if (!escapes && !is_listed(kSplitting, method.name)) return result;

@@ -12,7 +12,7 @@ namespace llama_gpu::text::jinja {
 namespace {
 
 Result<Value> get_method(Runtime& runtime, const BoundArguments& arguments) {
-  if (!key_identity(arguments.at(1))) {
+  if (!is_hashable(arguments.at(1))) {
     return runtime.fail("a value of type '" + std::string(arguments.at(1).type_name()) + "' is no key");
   }
   const Value* found = arguments.at(0).as_dict()->find(arguments.at(1));

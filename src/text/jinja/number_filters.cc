@@ -160,7 +160,9 @@ Result<Value> round_filter(Runtime& runtime, const BoundArguments& arguments) {
   const double unit = std::pow(10.0, static_cast<double>(digits));
   const double scaled = *number * unit;
   if (!std::isfinite(scaled)) return runtime.fail("a number is too large to be rounded");
-  return Value((method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / unit);
+  // Python's ceil and floor give integers, which have no negative zero.
+  const double whole = (method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) + 0.0;
+  return Value(whole / unit);
 }
 
 constexpr std::array kNumberFilters = {

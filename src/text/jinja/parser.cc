@@ -43,6 +43,8 @@ class StatementParser {
   // `(a, b=1)` of a macro.
   Result<std::vector<Parameter>> parse_parameters();
   Result<Body> parse_macro_body(std::string_view end_tag);
+  // The name of a macro or a parameter: not one of a constant.
+  Result<std::string> parse_new_name();
 
   TokenCursor& cursor_;
   ExpressionParser expressions_;
@@ -177,7 +179,7 @@ Result<std::vector<Parameter>> StatementParser::parse_parameters() {
     if (!parameters.empty()) TRY_STATUS(cursor_.expect_operator(","));
     const SourceOffset offset = cursor_.current().offset;
     Parameter parameter;
-    TRY(parameter.name, cursor_.expect_any_name());
+    TRY(parameter.name, parse_new_name());
     for (const auto& other : parameters) {
       if (other.name == parameter.name)
         return cursor_.fail(offset, "two parameters are named '" + other.name + "'");
@@ -193,6 +195,13 @@ Result<std::vector<Parameter>> StatementParser::parse_parameters() {
   return parameters;
 }
 
+Result<std::string> StatementParser::parse_new_name() {
+  for (const auto constant : {"true", "True", "false", "False", "none", "None"}) {
+    if (cursor_.current().is_name(constant)) return cursor_.unexpected("a name that can be assigned to");
+  }
+  return cursor_.expect_any_name();
+}
+
 Result<Body> StatementParser::parse_macro_body(std::string_view end_tag) {
   const int32_t outer_loops = std::exchange(loops_, 0);
   TRY(Body body, parse_closed_block(end_tag));
@@ -202,7 +211,7 @@ Result<Body> StatementParser::parse_macro_body(std::string_view end_tag) {
 
 Result<Statement> StatementParser::parse_macro(SourceOffset offset) {
   auto macro = std::make_shared<MacroDefinition>();
-  TRY(macro->name, cursor_.expect_any_name());
+  TRY(macro->name, parse_new_name());
   TRY(macro->parameters, parse_parameters());
   TRY(macro->body, parse_macro_body("endmacro"));
   return Statement{offset, std::move(macro)};
@@ -239,10 +248,11 @@ Result<Statement> StatementParser::parse_with(SourceOffset offset) {
   return Statement{offset, std::move(with)};
 }
 
-// Marks what a model said, for training: to a server it is a scope like any other.
+// Marks what a model said, for training: to a server it is a scope like any other. Transformers makes a call
+// block of it, so that no loop can be left from inside.
 Result<Statement> StatementParser::parse_generation(SourceOffset offset) {
   With scope;
-  TRY(scope.body, parse_closed_block("endgeneration"));
+  TRY(scope.body, parse_macro_body("endgeneration"));
   return Statement{offset, std::move(scope)};
 }
 

@@ -78,22 +78,12 @@ Result<Value> is_in(Runtime& runtime, const Arguments& arguments) {
   return Value(is_it);
 }
 
-struct SameObject {
-  bool operator()(bool left, bool right) const { return left == right; }
-  bool operator()(int64_t left, int64_t right) const { return left == right; }
-  bool operator()(const None&, const None&) const { return true; }
-  template <typename T>
-  bool operator()(const std::shared_ptr<T>& left, const std::shared_ptr<T>& right) const {
-    return left == right;
-  }
-  template <typename A, typename B>
-  bool operator()(const A&, const B&) const {
-    return false;
-  }
-};
-
+// Python's `is`: its small numbers, true, false and none are one object each.
 Result<Value> is_same_as(Runtime&, const Arguments& arguments) {
-  return Value(std::visit(SameObject{}, arguments.at(0).data(), arguments.at(1).data()));
+  const Value &left = arguments.at(0), &right = arguments.at(1);
+  if (left.data().index() != right.data().index()) return Value(false);
+  if (const auto number = left.as_int()) return Value(number == right.as_int());
+  return Value(left.is_none() || are_one_object(left, right));
 }
 
 // Runs a method of text on the value's str().
@@ -113,7 +103,7 @@ template <const Builtin* (*kFind)(std::string_view)>
 Result<Value> is_name_of(Runtime& runtime, const Arguments& arguments) {
   const TaggedText* name = arguments.at(0).as_text();
   if (name != nullptr) return Value(kFind(name->bytes()) != nullptr);
-  if (key_identity(arguments.at(0))) return Value(false);
+  if (is_hashable(arguments.at(0))) return Value(false);
   return runtime.fail("a value of type '" + std::string(arguments.at(0).type_name()) + "' is no name");
 }
 

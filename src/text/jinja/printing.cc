@@ -23,18 +23,7 @@ std::string escape_of(char32_t code) {
 
 // How repr() writes a character that it does not show as it is; empty for the others.
 std::string repr_escape(char32_t code, char quote) {
-  switch (code) {
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    default:
-      break;
-  }
+  if (const auto escape = common_escape(code); !escape.empty()) return std::string(escape);
   if (code == static_cast<unsigned char>(quote)) return std::string("\\") + quote;
   return is_printable(code) ? std::string() : escape_of(code);
 }
@@ -128,6 +117,21 @@ struct ReprVisitor {
 };
 
 }  // namespace
+
+std::string_view common_escape(char32_t code) {
+  switch (code) {
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    default:
+      return {};
+  }
+}
 
 std::string float_repr(double number) {
   if (std::isnan(number)) return "nan";

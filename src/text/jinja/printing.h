@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "text/jinja/runtime.h"
@@ -15,6 +16,9 @@ Status append_str(Runtime& runtime, TextBuilder& out, const Value& value);
 Status append_repr(Runtime& runtime, TextBuilder& out, const Value& value);
 // Python's str(value) as a value: a text is returned as it is.
 Result<Value> to_str(Runtime& runtime, const Value& value);
+
+// How both repr() and JSON write a backslash, a line end or a tab; empty for other characters.
+std::string_view common_escape(char32_t code);
 
 // The shortest digits that read back as `number`, in Python's notation.
 std::string float_repr(double number);

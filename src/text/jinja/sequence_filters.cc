@@ -9,6 +9,7 @@
 #include "text/jinja/comparison.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/iteration.h"
+#include "text/jinja/markup.h"
 #include "text/jinja/printing.h"
 #include "text/jinja/text_operations.h"
 #include "text/jinja/unicode.h"
@@ -47,7 +48,9 @@ Status check_reversible(Runtime& runtime, const Value& value) {
 Result<Value> last_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY_STATUS(check_reversible(runtime, arguments.at(0)));
   if (const TaggedText* text = arguments.at(0).as_text(); text != nullptr && !text->empty()) {
-    return runtime.make_text(text->slice(previous_char(text->bytes(), text->size()), text->size()));
+    TRY(const Value character,
+        runtime.make_text(text->slice(previous_char(text->bytes(), text->size()), text->size())));
+    return arguments.at(0).is_markup() ? mark_as_markup(runtime, character) : character;
   }
   TRY(std::vector<Value> items, collect(runtime, arguments.at(0)));
   return items.empty() ? Value::undefined("no last item, the sequence was empty") : items.back();
@@ -77,7 +80,7 @@ Result<Value> join_filter(Runtime& runtime, const BoundArguments& arguments) {
   Value separator = arguments.has(1) ? arguments.at(1) : Value::text("");
   TRY(separator, to_str(runtime, separator));
   Value items = arguments.at(0);
-  if (arguments.has(2) && !arguments.at(2).is_none()) {
+  if (arguments.is_given(2)) {
     TRY(std::vector<Value> objects, collect(runtime, items));
     for (Value& object : objects) {
       TRY(object, get_path(runtime, object, arguments.at(2)));
@@ -85,13 +88,6 @@ Result<Value> join_filter(Runtime& runtime, const BoundArguments& arguments) {
     TRY(items, runtime.make_sequence(std::move(objects)));
   }
   return join(runtime, *separator.as_text(), items, /*items_must_be_text=*/false);
-}
-
-// The same text in lower case, other values as they are: how filters compare when they ignore case.
-Result<Value> fold_case(Runtime& runtime, const Value& value, bool is_case_sensitive) {
-  const TaggedText* text = value.as_text();
-  if (text == nullptr || is_case_sensitive) return value;
-  return change_case(runtime, *text, CaseChange::kLower);
 }
 
 // What `sort` compares of an item: the values at the comma-separated paths of `attribute`.
@@ -197,8 +193,7 @@ Result<Value> batch_filter(Runtime& runtime, const BoundArguments& arguments) {
     batch.push_back(std::move(item));
   }
   if (!batch.empty()) {
-    const bool fills = arguments.has(2) && !arguments.at(2).is_none();
-    if (fills)
+    if (arguments.is_given(2))
       batch.resize(std::max(batch.size(), static_cast<size_t>(std::max<int64_t>(size, 0))), arguments.at(2));
     TRY_STATUS(end_batch());
   }
@@ -211,7 +206,7 @@ Result<Value> slice_filter(Runtime& runtime, const BoundArguments& arguments) {
   if (count == 0) return runtime.fail("'slice' needs a number of slices");
   if (count > runtime.max_range())
     return runtime.fail("'slice' is given a count over " + std::to_string(runtime.max_range()));
-  const bool fills = arguments.has(2) && !arguments.at(2).is_none();
+  const bool fills = arguments.is_given(2);
   const auto num_items = static_cast<int64_t>(items.size());
   std::vector<Value> slices;
   for (int64_t i = 0, begin = 0; i < count; ++i) {

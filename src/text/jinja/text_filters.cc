@@ -21,6 +21,10 @@ Result<Value> keep_markup(Runtime& runtime, const Value& from, Value text) {
   return from.is_markup() ? mark_as_markup(runtime, text) : text;
 }
 
+Result<int64_t> int_or_none(Runtime& runtime, const BoundArguments& arguments, size_t i, int64_t otherwise) {
+  return arguments.is_given(i) ? int_argument(runtime, arguments, i, otherwise) : otherwise;
+}
+
 // Filters for text take any value, as its str().
 template <CaseChange kChange>
 Result<Value> case_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -56,7 +60,7 @@ Result<Value> title_filter(Runtime& runtime, const BoundArguments& arguments) {
 Result<Value> trim_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
   const TaggedText* chars = nullptr;
-  if (arguments.has(1) && !arguments.at(1).is_none()) {
+  if (arguments.is_given(1)) {
     TRY(chars, text_argument(runtime, arguments, 1));
   }
   TRY_STATUS(runtime.spend_bytes(text.as_text()->size() + (chars == nullptr ? 0 : chars->size())));
@@ -87,9 +91,7 @@ Result<Value> replace_filter(Runtime& runtime, const BoundArguments& arguments) 
   TRY(Value text, to_str(runtime, arguments.at(0)));
   TRY(Value old, to_str(runtime, arguments.at(1)));
   TRY(Value with, to_str(runtime, arguments.at(2)));
-  const bool has_count = arguments.has(3) && !arguments.at(3).is_none();
-  TRY(const int64_t max_count,
-      has_count ? int_argument(runtime, arguments, 3, -1) : Result<int64_t>(int64_t{-1}));
+  TRY(const int64_t max_count, int_or_none(runtime, arguments, 3, -1));
   return replace(runtime, *text.as_text(), {*old.as_text(), *with.as_text(), max_count});
 }
 
@@ -141,11 +143,11 @@ Result<Value> indent_filter(Runtime& runtime, const BoundArguments& arguments) {
 Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
   JsonStyle style;
   style.ensure_ascii = bool_argument(arguments, 1);
-  if (arguments.has(2) && !arguments.at(2).is_none()) {
+  if (arguments.is_given(2)) {
     TRY(style.indent, indentation(runtime, arguments, 2, 0));
     style.item_separator = TaggedText(",", Origin::kTemplate);
   }
-  if (arguments.has(3) && !arguments.at(3).is_none()) {
+  if (arguments.is_given(3)) {
     const Sequence* pair = arguments.at(3).as_sequence();
     const bool is_pair = pair != nullptr && pair->items.size() == 2 && pair->items[0].as_text() != nullptr &&
                          pair->items[1].as_text() != nullptr;
@@ -176,9 +178,7 @@ Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments)
   const auto size = length_of(arguments.at(0));
   TRY(const int64_t length, int_argument(runtime, arguments, 1, 255));
   const Value end = arguments.has(3) ? arguments.at(3) : Value::text("...");
-  const bool has_leeway = arguments.has(4) && !arguments.at(4).is_none();
-  TRY(const int64_t leeway,
-      has_leeway ? int_argument(runtime, arguments, 4, 5) : Result<int64_t>(int64_t{5}));
+  TRY(const int64_t leeway, int_or_none(runtime, arguments, 4, 5));
   const int64_t end_length = length_of(end).value_or(0);
   if (length < end_length || leeway < 0)
     return runtime.fail("'truncate' is given a length that is too small");

@@ -16,7 +16,7 @@ const TaggedText& self(const BoundArguments& arguments) { return *arguments.at(0
 
 // Argument `i` as text; null where it was left out or is none.
 Result<const TaggedText*> optional_text(Runtime& runtime, const BoundArguments& arguments, size_t i) {
-  if (!arguments.has(i) || arguments.at(i).is_none()) return static_cast<const TaggedText*>(nullptr);
+  if (!arguments.is_given(i)) return static_cast<const TaggedText*>(nullptr);
   return text_argument(runtime, arguments, i);
 }
 
@@ -136,7 +136,7 @@ Result<Value> remove_end(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const TaggedText* end, text_argument(runtime, arguments, 1));
   const TaggedText& text = self(arguments);
   const bool has_it = kAtEnd ? text.bytes().ends_with(end->bytes()) : text.bytes().starts_with(end->bytes());
-  if (!has_it) return arguments.at(0);
+  if (!has_it) return runtime.make_text(text);  // not the value itself, which may be markup
   return runtime.make_text(kAtEnd ? text.slice(0, text.size() - end->size())
                                   : text.slice(end->size(), text.size()));
 }

@@ -166,6 +166,7 @@ TEST(TextMethods, LookIntoContainers) {
       {"{{ dict.get('b') }}", "1"},
       {"{{ dict.get('z') }}", "None"},
       {"{{ dict.get('z', 5) }}", "5"},
+      {"{{ dict.get(range(2), 5) }}", "5"},
       {"{{ dict.keys()|list }}", "['b', 'a', 'items']"},
       {"{{ dict.values()|list }}", "[1, 'x', 2]"},
       {"{{ dict.items() }}", "dict_items([('b', 1), ('a', 'x'), ('items', 2)])"},

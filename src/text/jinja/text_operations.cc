@@ -179,6 +179,12 @@ Result<Value> change_case(Runtime& runtime, const TaggedText& text, CaseChange c
   return out.finish();
 }
 
+Result<Value> fold_case(Runtime& runtime, const Value& value, bool is_case_sensitive) {
+  const TaggedText* text = value.as_text();
+  if (text == nullptr || is_case_sensitive) return value;
+  return change_case(runtime, *text, CaseChange::kLower);
+}
+
 Result<Value> replace(Runtime& runtime, const TaggedText& text, const Replacement& replacement) {
   TRY_STATUS(runtime.spend_bytes(text.size()));
   TextBuilder out(runtime);

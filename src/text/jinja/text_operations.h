@@ -21,6 +21,9 @@ TaggedText strip(const TaggedText& text, const TaggedText* chars, Sides sides);
 enum class CaseChange : uint8_t { kUpper, kLower, kCapitalize, kTitle, kSwap };
 Result<Value> change_case(Runtime& runtime, const TaggedText& text, CaseChange change);
 
+// The same text in lower case, other values as they are: how filters compare when they ignore case.
+Result<Value> fold_case(Runtime& runtime, const Value& value, bool is_case_sensitive);
+
 // Without a `max_count` (negative) every occurrence of `old` is replaced.
 struct Replacement {
   const TaggedText& old;

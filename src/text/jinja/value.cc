@@ -136,6 +136,13 @@ std::optional<std::string> key_identity(const Value& key) {
   return std::nullopt;
 }
 
+bool is_hashable(const Value& value) {
+  const Sequence* sequence = value.as_sequence();
+  if (sequence == nullptr) return value.as_dict() == nullptr;
+  if (sequence->kind == Sequence::Kind::kDictValues) return true;
+  return sequence->kind == Sequence::Kind::kTuple && key_identity(value);
+}
+
 const Value* Dict::find(const Value& key) const {
   const auto identity = key_identity(key);
   if (!identity) return nullptr;

@@ -152,6 +152,9 @@ class Dict {
 
 // What two dict keys have in common exactly when Python holds them equal; nullopt for what cannot be a key.
 std::optional<std::string> key_identity(const Value& key);
+// Whether a value may be looked up in a dict, though it need not be able to be a key of one: all but lists,
+// dicts, and tuples that cannot be keys.
+bool is_hashable(const Value& value);
 
 // namespace(): the one container that a template may change.
 struct Namespace {

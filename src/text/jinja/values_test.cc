@@ -138,6 +138,7 @@ TEST(Values, SearchContainers) {
       {"{{ 3 in list|map(\"abs\") }}", "True"},
       {"{{ nosuch in [1] }}", "False"},
       {"{{ 1 in nosuch }}", "False"},
+      {"{{ range(2) in dict }}", "False"},
   });
   expect_errors({
       "{{ 1 in \"abc\" }}",
