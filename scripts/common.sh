@@ -21,7 +21,7 @@ npm_install() {
   stamp="$folder/node_modules/.installed-$(sha256sum "$folder/package-lock.json" | cut -c1-16)"
   [ -e "$stamp" ] && return
   say "installing the npm packages of $folder"
-  (cd "$folder" && node "$NODE_BIN/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --loglevel=error) ||
+  (cd "$folder" && node "$NODE_BIN/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --no-progress --loglevel=error) ||
     die "npm could not install the packages of $folder: is there a network?"
   touch "$stamp"
 }

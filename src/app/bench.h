@@ -56,7 +56,7 @@ Result<BenchReport> bench_local(const BackendRegistry& backends, engine::EngineO
                                 const BenchWork& work, const std::atomic<bool>& cancelled);
 
 // The same work over HTTP, from this machine: prefill and decode only. `model` empty: the server's first.
-Result<BenchReport> bench_remote(const HttpClient& http, const RemoteServer& server, std::string model,
+Result<BenchReport> bench_remote(const HttpClient& http, const RemoteServer& server, const std::string& model,
                                  const BenchWork& work);
 
 // `count` random token ids below `vocab_size`, other ones for each `seed`.

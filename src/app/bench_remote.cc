@@ -82,7 +82,7 @@ Result<RemoteModel> choose_model(const HttpClient& http, const RemoteServer& ser
 
 }  // namespace
 
-Result<BenchReport> bench_remote(const HttpClient& http, const RemoteServer& server, std::string model,
+Result<BenchReport> bench_remote(const HttpClient& http, const RemoteServer& server, const std::string& model,
                                  const BenchWork& work) {
   TRY(const RemoteModel chosen, choose_model(http, server, model));
   // Every vocabulary that is trained in earnest has so many.

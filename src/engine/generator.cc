@@ -29,7 +29,7 @@ Generator::Generator(const text::Tokenizer& tokenizer, Executor& executor, const
   step_tokens_.reserve(static_cast<size_t>(options.max_sequences));
 }
 
-void Generator::add(std::shared_ptr<const AcceptedRequest> request) {
+void Generator::add(const std::shared_ptr<const AcceptedRequest>& request) {
   const SequenceId group = next_id_;
   for (int32_t choice = 0; choice < request->num_choices; ++choice) {
     try {

@@ -27,7 +27,7 @@ class Generator {
   Generator(const text::Tokenizer& tokenizer, Executor& executor, const SchedulerOptions& options);
 
   // Queues every choice of the request; where memory is short, a choice ends with kOutOfMemory instead.
-  void add(std::shared_ptr<const AcceptedRequest> request);
+  void add(const std::shared_ptr<const AcceptedRequest>& request);
   // Ends every choice of the request with kCancelled; unknown ids are ignored.
   void cancel(RequestId id);
   // Ends all sequences; with kError where an error is given, else with kCancelled.

@@ -21,6 +21,7 @@ Result<std::unique_ptr<Backend>> BackendRegistry::open(std::string_view name,
 
 std::vector<std::string> BackendRegistry::names() const {
   std::vector<std::string> names;
+  names.reserve(factories_.size());
   for (const auto& [name, factory] : factories_) names.push_back(name);
   return names;
 }
