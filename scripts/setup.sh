@@ -10,7 +10,7 @@ BUILD_PACKAGES=(
   libgtest-dev libgmock-dev) # the tests are configured with the program, though not built
 TEST_PACKAGES=(
   clang-19 clang-tidy-19 clang-format-19 lld-19 libclang-rt-19-dev llvm-19
-  codespell shellcheck shfmt yamllint prometheus chromium python3-pytest python3-jinja2 python3-numpy git unzip)
+  codespell shellcheck shfmt yamllint prometheus chromium python3-pytest python3-jinja2 python3-numpy git unzip universal-ctags)
 
 install_debian() {
   local missing=() package status
