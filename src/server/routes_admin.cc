@@ -6,7 +6,7 @@
 #include "server/json_writer.h"
 #include "server/routes.gen.h"
 #include "server/server_context.h"
-#include "server/worker_names.h"
+#include "supervisor/worker_names.h"
 
 namespace llama_gpu::server::handlers {
 namespace {

@@ -14,7 +14,6 @@
 #include "server/routes.gen.h"
 #include "server/server_context.h"
 #include "server/server_metrics.h"
-#include "server/worker_names.h"
 
 namespace llama_gpu::server {
 namespace {
@@ -204,11 +203,6 @@ TEST_F(RoutesTest, ListsWorkersAndWhyTheyEnded) {
   EXPECT_EQ(workers[1]["last_exit"]["log_tail"], "a�\n");
   EXPECT_TRUE(workers[2]["last_exit"]["signal"].is_null());
   EXPECT_EQ(workers[2]["last_exit"]["exit_code"], 66);
-}
-
-TEST_F(RoutesTest, NamesStatesAndExits) {
-  EXPECT_EQ(worker_state_name(WorkerState::kStopped), "stopped");
-  EXPECT_EQ(exit_kind_name(ExitKind::kOutOfMemory), "oom");
 }
 
 TEST_F(RoutesTest, ExposesWhatWorkersReport) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "server/worker_names.h"
+#include "supervisor/worker_names.h"
 #include "telemetry/process_memory.h"
 
 namespace llama_gpu::server {

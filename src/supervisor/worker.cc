@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "supervisor/worker_names.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -23,17 +24,6 @@ constexpr size_t kAllReads = std::numeric_limits<size_t>::max();
 // What goes into our log from one worker in a second; the tail is kept of all.
 constexpr size_t kMaxLogBytesPerSecond = size_t{1} << 20;
 constexpr auto kOomNotePeriod = 5s;
-
-std::string_view worker_state_name(WorkerState state) {
-  constexpr std::array<std::string_view, 7> kNames = {"starting", "loading", "ready",  "draining",
-                                                      "backoff",  "failed",  "stopped"};
-  return kNames[static_cast<size_t>(state)];
-}
-
-std::string_view exit_kind_name(ExitKind kind) {
-  constexpr std::array<std::string_view, 5> kNames = {"load_failed", "crashed", "oom", "hung", "stopped"};
-  return kNames[static_cast<size_t>(kind)];
-}
 
 }  // namespace
 
