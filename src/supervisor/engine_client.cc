@@ -5,14 +5,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/limits.gen.h"
 
 namespace llama_gpu::supervisor {
 namespace {
 
 // A request that was with so many workers that ended by themselves is not sent to another.
 constexpr int kMaxAttempts = 2;
-// More than any request may ask for; the engine refuses what is too many.
-constexpr int32_t kMaxChoices = 4096;
 
 Error broken(std::string message) { return {ErrorCode::kProtocolError, std::move(message)}; }
 
@@ -74,7 +73,9 @@ void EngineClient::start(EngineJob started) {
   CHECK(is_new, "a call id is used once");
   held_bytes_ += job->second.frame.size();
   if (job->second.observer) {
-    job->second.finished.resize(static_cast<size_t>(std::clamp(job->second.num_choices, 1, kMaxChoices)));
+    // The engine refuses a request for more choices than may be.
+    job->second.finished.resize(
+        static_cast<size_t>(std::clamp<int64_t>(job->second.num_choices, 1, limits::kN.max)));
     call_of_request_[job->second.request] = job->first;
   }
   if (is_draining_) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/limits.gen.h"
 #include "base/log.h"
 #include "supervisor/worker_life.h"
 
@@ -30,8 +31,6 @@ constexpr int kNumCallThreads = 2;
 constexpr engine::RequestId kProbeRequest = 0;
 constexpr int kExitConnectionLost = 70;  // EX_SOFTWARE; nobody is there to see it, as a rule
 constexpr size_t kMaxOutboxBytes = size_t{64} << 20;
-// More than any request may ask for; the engine refuses what is too many.
-constexpr int32_t kMaxChoices = 4096;
 
 uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -185,8 +184,9 @@ void EngineWorker::dispatch(Call call) {
   if (const auto* submit = std::get_if<SubmitCall>(&call.body)) {
     if (is_draining_) return reply(call.id, Error{ErrorCode::kShuttingDown, "the worker is being stopped"});
     const std::lock_guard lock(requests_mutex_);
+    // The engine refuses a request for more choices than may be.
     requests_[submit->request.id].finished.resize(
-        static_cast<size_t>(std::clamp(submit->request.num_choices, 1, kMaxChoices)));
+        static_cast<size_t>(std::clamp<int64_t>(submit->request.num_choices, 1, limits::kN.max)));
   }
   if (std::holds_alternative<LoadCall>(call.body)) is_loading_ = true;
   {
