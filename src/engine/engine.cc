@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 
 #include "engine/accept_request.h"
@@ -57,11 +58,13 @@ class ThreadedEngine : public Engine {
   std::condition_variable wake_;
   bool stopping_ = false;
   std::vector<Command> inbox_;
+  int32_t unseen_choices_ = 0;                         // submitted, and not in stats_ yet
   std::unordered_map<RequestId, int32_t> unfinished_;  // choices that have not ended, by request
   EngineStats stats_;
   std::mt19937_64 random_{std::random_device{}()};
 
   std::vector<Command> commands_;  // engine thread: taken from the inbox
+  int32_t taken_choices_ = 0;      // engine thread: among unseen_choices_, in the step that runs
   std::thread thread_;             // last: it uses all of the above
 };
 
@@ -94,6 +97,7 @@ Result<SubmitReceipt> ThreadedEngine::submit(GenerationRequest request) {
                    "request " + std::to_string(accepted->id) + " is running already", "choose another id",
                    "id"};
     }
+    unseen_choices_ += accepted->num_choices;
     inbox_.push_back(std::move(accepted));
   }
   wake_.notify_one();
@@ -139,6 +143,7 @@ bool ThreadedEngine::take_commands() {
   wake_.wait(lock, [this] { return stopping_ || !inbox_.empty() || loaded_.generator->has_work(); });
   commands_.clear();
   commands_.swap(inbox_);
+  taken_choices_ = unseen_choices_;
   return !stopping_;
 }
 
@@ -157,13 +162,12 @@ void ThreadedEngine::give_out_updates() {
   {
     const std::lock_guard lock(mutex_);
     stats_ = loaded_.generator->stats();
+    unseen_choices_ -= std::exchange(taken_choices_, 0);
     for (const SequenceUpdate& update : updates) {
       if (!update.finish) continue;
       const auto request = unfinished_.find(update.id);
       if (request != unfinished_.end() && --request->second == 0) unfinished_.erase(request);
     }
-    // Sequences that the engine thread has not seen yet wait as well.
-    stats_.waiting += static_cast<int32_t>(inbox_.size());
   }
   if (!updates.empty()) listener_.on_step(updates);
   loaded_.generator->clear_updates();
@@ -171,7 +175,9 @@ void ThreadedEngine::give_out_updates() {
 
 EngineStats ThreadedEngine::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  EngineStats stats = stats_;
+  stats.waiting += unseen_choices_;
+  return stats;
 }
 
 Result<std::vector<TokenId>> ThreadedEngine::tokenize(const TextPrompt& prompt) const {

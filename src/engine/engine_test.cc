@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "base/failpoint.h"
@@ -183,6 +184,39 @@ TEST_F(ThreadedEngineTest, TurnsTextIntoTokensAndBack) {
   EXPECT_EQ(engine->detokenize(std::vector<TokenId>{320}).error().param, "tokens");
   EXPECT_THAT(engine->apply_template({{{"user", "hi"}}}).value(),
               HasSubstr("<|im_start|>user\nhi<|im_end|>"));
+}
+
+// Holds the engine thread at its next update, until told to go on.
+class HoldingListener : public RecordingListener {
+ public:
+  void on_step(std::span<const SequenceUpdate> updates) override {
+    RecordingListener::on_step(updates);
+    go_on_.wait(false);
+  }
+  void go_on() {
+    go_on_ = true;
+    go_on_.notify_all();
+  }
+
+ private:
+  std::atomic<bool> go_on_ = false;
+};
+
+TEST_F(ThreadedEngineTest, CountsAsWaitingEveryChoiceThatItWasGivenAndNoCancel) {
+  HoldingListener listener;
+  const auto engine = std::move(Engine::load(backends_, options(), listener)).value();
+  ASSERT_TRUE(engine->submit(greedy(1, prompt(1), 400)).ok());
+  listener.wait_for_tokens(1, 1);
+
+  GenerationRequest two_choices = greedy(2, prompt(2), 400);
+  two_choices.num_choices = 2;
+  ASSERT_TRUE(engine->submit(two_choices).ok());
+  for (const RequestId id : {1, 2, 2}) engine->cancel(id);
+
+  EXPECT_EQ(engine->stats().waiting, 2);
+  listener.go_on();
+  EXPECT_EQ(listener.wait_for(2, 1).finish, FinishReason::kCancelled);
+  EXPECT_EQ(engine->stats().waiting, 0);
 }
 
 struct BadOption {
