@@ -165,8 +165,10 @@ Status Pull::copy() {
   }
 }
 
+// The note goes, too: it must never stand beside bytes of another source.
 Status Pull::start_over() {
   TRY_STATUS(part_.truncate(0));
+  ::unlink(note_path().c_str());
   done_bytes_ = 0;
   return {};
 }

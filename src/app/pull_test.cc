@@ -121,6 +121,27 @@ TEST_F(PullTest, StartsOverWhereThePartIsOfAnotherSource) {
   EXPECT_FALSE(server.requests()[0].headers.contains("range"));
 }
 
+TEST_F(PullTest, NeverGoesOnBehindBytesOfAnotherSource) {
+  bool is_broken = true;
+  const HttpServerFake server([&](const Request& request) {
+    Reply reply = serve_file(request, kContents, "\"v1\"");
+    if (is_broken) reply.cut_after = request.headers.contains("range") ? 0 : 1000;
+    return reply;
+  });
+  const std::string copy = folder_.write("m.gguf", "GGUF" + std::string(5000, 'y'));
+  ASSERT_FALSE(pull_from(server.url() + "/m.gguf").ok());
+  {
+    // Breaks off when all of the copy stands in the part.
+    const ScopedFailpoints set("file.rename=error:io_failed");
+    ASSERT_FALSE(pull_from(copy).ok());
+  }
+  is_broken = false;
+
+  ASSERT_TRUE(pull_from(server.url() + "/m.gguf").ok());
+
+  EXPECT_EQ(contents("m.gguf"), kContents);
+}
+
 TEST_F(PullTest, TakesTheAnswerThatAllIsThere) {
   const HttpServerFake server(
       [](const Request& request) { return serve_file(request, kContents, "\"v1\""); });
