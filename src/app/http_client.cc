@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/strings.h"
+#include "server/parse_target.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -70,10 +71,6 @@ Error transfer_error(CURLcode code, const std::array<char, CURL_ERROR_SIZE>& det
     default:
       return Error{ErrorCode::kDownloadFailed, "the transfer failed: " + message, "try again"};
   }
-}
-
-bool is_loopback_host(std::string_view host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
 }
 
 // The host of a URL as curl itself would read it; "" where there is none.
@@ -174,7 +171,8 @@ bool is_allowed_url(std::string_view url) {
   const std::string text(url);
   const std::string scheme = to_lower(url.substr(0, url.find("://")));
   if (scheme == "https") return !host_of(text).empty();
-  return scheme == "http" && is_loopback_host(to_lower(host_of(text)));
+  const auto host = server::parse_host(host_of(text));
+  return scheme == "http" && host && server::is_loopback(*host);
 }
 
 }  // namespace llama_gpu::app

@@ -112,9 +112,9 @@ TEST(AllowedUrl, IsHttpsOrThisMachine) {
                           "http://localhost/x", "http://[::1]:80/"}) {
     EXPECT_TRUE(is_allowed_url(url)) << url;
   }
-  for (const char* url :
-       {"http://example.org", "ftp://127.0.0.1/x", "file:///etc/passwd", "https://", "example.org", "",
-        "http://127.0.0.1@example.org/", "http://localhost.example.org"}) {
+  for (const char* url : {"http://example.org", "ftp://127.0.0.1/x", "file:///etc/passwd", "https://",
+                          "example.org", "", "http://127.0.0.1@example.org/", "http://localhost.example.org",
+                          "http://127.evil.com", "http://127.0.0.1.evil.com", "http://[::2]/"}) {
     EXPECT_FALSE(is_allowed_url(url)) << url;
   }
 }
