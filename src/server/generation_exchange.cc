@@ -272,13 +272,19 @@ void GenerationExchange::cancel_requests() {
 }
 
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name) {
-  std::vector<supervisor::ServedModel> models = host.models();
-  if (name.empty() && !models.empty()) return std::move(models.front());
   if (auto model = host.find_model(name)) return *std::move(model);
   std::string served;
-  for (const auto& model : models) served += (served.empty() ? "'" : ", '") + model.id + "'";
+  for (const auto& model : host.models()) served += (served.empty() ? "'" : ", '") + model.id + "'";
   return Error{ErrorCode::kModelNotFound, "the model '" + escape_line(name, 100) + "' is not served",
                served.empty() ? "no model is served" : "served: " + served, "model"};
+}
+
+Result<supervisor::ServedModel> find_model_or_first(const supervisor::ModelHost& host,
+                                                    const std::optional<std::string>& name) {
+  if (name) return find_model(host, *name);
+  std::vector<supervisor::ServedModel> models = host.models();
+  if (models.empty()) return Error{ErrorCode::kModelNotFound, "no model is served", "", "model"};
+  return std::move(models.front());
 }
 
 std::string ignored_fields_header(const std::vector<std::string>& names) {

@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -90,8 +92,12 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   bool has_ended_ = false;
 };
 
-// The model of that name, or kModelNotFound naming those that are served. "" is the first one.
+// The model of that name, or kModelNotFound naming those that are served.
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name);
+
+// The same for a request that need not name a model: nullopt is the first that is served.
+Result<supervisor::ServedModel> find_model_or_first(const supervisor::ModelHost& host,
+                                                    const std::optional<std::string>& name);
 
 // The value of x-ignored-fields for names from a client; "" for none.
 std::string ignored_fields_header(const std::vector<std::string>& names);

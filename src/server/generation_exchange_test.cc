@@ -137,6 +137,7 @@ TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAre) {
 
   EXPECT_EQ(writer->head().status, 404);
   EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("'fake'")));
+  EXPECT_EQ(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->head().status, 404);
   host_.set_models({});
   EXPECT_THAT(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->body(),
               HasSubstr("no model is served"));

@@ -105,9 +105,11 @@ bool Fields::boolean(std::string_view name, bool otherwise) const {
   return value == nullptr ? otherwise : value->get<bool>();
 }
 
-std::string Fields::string(std::string_view name) const {
+std::string Fields::string(std::string_view name) const { return optional_string(name).value_or(""); }
+
+std::optional<std::string> Fields::optional_string(std::string_view name) const {
   const Json* value = find(name);
-  return value == nullptr ? std::string() : value->get<std::string>();
+  return value == nullptr ? std::nullopt : std::optional(value->get<std::string>());
 }
 
 std::optional<int64_t> whole_number(const Json& value) {

@@ -43,6 +43,7 @@ class Fields {
   bool boolean(std::string_view name, bool otherwise) const;
   // A copy; "" where absent.
   std::string string(std::string_view name) const;
+  std::optional<std::string> optional_string(std::string_view name) const;
 
   // Names of fields that the table does not have.
   const std::vector<std::string>& ignored() const { return ignored_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,20 +11,20 @@
 
 namespace llama_gpu::server {
 
-// Bodies of POST /tokenize, /detokenize and /apply-template: llama-server's fields, and `model` ("" where
-// absent).
+// Bodies of POST /tokenize, /detokenize and /apply-template: llama-server's fields, and `model` where
+// it is named.
 struct TokenizeCall {
-  std::string model;
+  std::optional<std::string> model;
   engine::TextPrompt prompt;
   std::vector<std::string> ignored_fields;
 };
 struct DetokenizeCall {
-  std::string model;
+  std::optional<std::string> model;
   std::vector<TokenId> tokens;
   std::vector<std::string> ignored_fields;
 };
 struct ApplyTemplateCall {
-  std::string model;
+  std::optional<std::string> model;
   engine::ChatPrompt prompt;
   std::vector<std::string> ignored_fields;
 };

@@ -13,7 +13,7 @@ TEST(ParseText, GivesLlamaServersDefaults) {
   const auto call = parse_tokenize(R"({"content":"a\u0000b"})");
 
   ASSERT_TRUE(call.ok());
-  EXPECT_EQ(call->model, "");
+  EXPECT_EQ(call->model, std::nullopt);
   EXPECT_EQ(call->prompt.text, std::string("a\0b", 3));
   EXPECT_FALSE(call->prompt.add_special);
   EXPECT_TRUE(call->prompt.parse_special);

@@ -90,7 +90,11 @@ TEST_F(RoutesTest, FindsAModelByIdOrAlias) {
 
 TEST_F(RoutesTest, TokenizesWithTheFirstModelWhereNoneIsNamed) {
   EXPECT_EQ(call(handlers::tokenize, R"({"content":"ab"})")->body(), R"({"tokens":[97,98]})");
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"ab","model":null})")->head().status, 200);
   EXPECT_EQ(call(handlers::tokenize, R"({"content":"ab","model":"nope"})")->head().status, 404);
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"ab","model":""})")->head().status, 404);
+  host_.set_models({});
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"ab"})")->head().status, 404);
   EXPECT_EQ(call(handlers::tokenize, "{}")->head().status, 400);
 }
 

@@ -74,7 +74,7 @@ std::string render_prompt(const std::string& text) { return render_text("prompt"
 void tokenize(const Exchange& exchange) {
   auto call = parse_tokenize(exchange.request.body);
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
-  const auto model = find_model(exchange.server.host, call->model);
+  const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   exchange.server.host.tokenize(
       model->id, std::move(call->prompt),
@@ -84,7 +84,7 @@ void tokenize(const Exchange& exchange) {
 void detokenize(const Exchange& exchange) {
   auto call = parse_detokenize(exchange.request.body);
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
-  const auto model = find_model(exchange.server.host, call->model);
+  const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   exchange.server.host.detokenize(model->id, std::move(call->tokens),
                                   answer_with<std::string>(exchange, call->ignored_fields, render_content));
@@ -93,7 +93,7 @@ void detokenize(const Exchange& exchange) {
 void apply_template(const Exchange& exchange) {
   auto call = parse_apply_template(exchange.request.body);
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
-  const auto model = find_model(exchange.server.host, call->model);
+  const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   exchange.server.host.apply_template(
       model->id, std::move(call->prompt),
