@@ -42,10 +42,9 @@ Lookup look_up(Method method, std::string_view path) {
       found.route = &route;
       found.argument = std::move(*argument);
     }
-    found.allow +=
-        std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD, " : ", ");
+    if (!found.allow.empty()) found.allow += ", ";
+    found.allow += std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD" : "");
   }
-  if (!found.allow.empty()) found.allow += "OPTIONS";
   return found;
 }
 
@@ -57,22 +56,9 @@ HttpResponse method_not_allowed(const HttpRequest& head, const std::string& allo
   return response;
 }
 
-HttpResponse options_response(const HttpRequest& head, const std::string& allow) {
-  HttpResponse response{.status = 204};
-  response.headers.add("Allow", allow);
-  if (head.headers.find("Origin") && head.headers.find("Access-Control-Request-Method")) {
-    response.headers.add("Access-Control-Allow-Methods", allow);
-    response.headers.add("Access-Control-Allow-Headers", "authorization, content-type, x-request-id");
-    response.headers.add("Access-Control-Max-Age", "600");
-  }
-  return response;
-}
-
 HttpResponse answer_without_route(const ServerContext& server, const HttpRequest& head,
                                   const RequestTarget& target, const std::string& allow) {
-  if (!allow.empty()) {
-    return head.method == Method::kOptions ? options_response(head, allow) : method_not_allowed(head, allow);
-  }
+  if (!allow.empty()) return method_not_allowed(head, allow);
   if (auto page = static_page(server.assets, target.path, head)) {
     const bool is_read = head.method == Method::kGet || head.method == Method::kHead;
     return is_read ? *std::move(page) : method_not_allowed(head, "GET, HEAD");
@@ -110,21 +96,11 @@ Status check_body(const HttpRequest& head, const Route& route, uint64_t max_body
   return {};
 }
 
-// REQUIRES: the origin was let through. No credentials, so that no cookie of ours is ever sent along.
-void add_cors_headers(const HttpRequest& head, Headers& headers) {
-  const auto origin = head.headers.find("Origin");
-  if (!origin) return;
-  headers.add("Access-Control-Allow-Origin", std::string(*origin));
-  headers.add("Access-Control-Expose-Headers", "x-request-id, x-ignored-fields, retry-after");
-  headers.add("Vary", "Origin");
-}
-
 // Fills in the route, or returns why there is none.
 Status find_route(const ServerContext& server, const HttpRequest& head, Admission& admission) {
   TRY(const RequestTarget target, parse_target(head.target));
   TRY_STATUS(server.access.check_host(head, target));
   TRY_STATUS(server.access.check_origin(head));
-  add_cors_headers(head, admission.common);
   Lookup found = look_up(head.method, target.path);
   if (found.route == nullptr) {
     admission.answer = answer_without_route(server, head, target, found.allow);

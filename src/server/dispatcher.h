@@ -16,7 +16,7 @@ struct Admission {
   const Route* route = nullptr;  // null: `answer` is there
   std::string argument;          // what {id} stands for
   uint64_t max_body = 0;
-  std::optional<HttpResponse> answer;  // a refusal, a page, or an answer to OPTIONS
+  std::optional<HttpResponse> answer;  // a refusal or a page
   Headers common;                      // beside the headers of whatever is answered
   std::string request_id;
 };
