@@ -33,7 +33,11 @@ bool is_quantisation(std::string_view word) {
 Result<StoredModel> stored_model(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return file_error(errno, "read", path);
-  if (!S_ISREG(info.st_mode)) return file_error(S_ISDIR(info.st_mode) ? EISDIR : EACCES, "read", path);
+  if (S_ISDIR(info.st_mode)) return file_error(EISDIR, "read", path);
+  if (!S_ISREG(info.st_mode)) {
+    return Error{ErrorCode::kNotAFile, "'" + escape_line(path) + "' is a device, a pipe or a socket",
+                 "give the path of a model file"};
+  }
   StoredModel model;
   model.file_name = std::filesystem::path(path).filename().string();
   model.id = model_id_of_file(model.file_name);

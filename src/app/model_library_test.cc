@@ -70,7 +70,8 @@ TEST_F(ModelLibraryTest, FindsAModelByPath) {
   EXPECT_EQ(find(path)->id, "else");
   EXPECT_EQ(find(path)->path, path);
   EXPECT_EQ(find(other.path("missing.gguf")).error().code, ErrorCode::kFileNotFound);
-  EXPECT_EQ(find(other.path()).error().code, ErrorCode::kFileNotFound);
+  EXPECT_EQ(find(other.path()).error().code, ErrorCode::kNotAFile);
+  EXPECT_EQ(find("/dev/null").error().code, ErrorCode::kNotAFile);
 }
 
 TEST_F(ModelLibraryTest, NamesTheChoicesOfAnAmbiguousName) {

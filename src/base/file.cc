@@ -27,12 +27,15 @@ ErrorCode code_of(int errno_value) {
       return ErrorCode::kDiskFull;
     case ENOENT:
     case ENOTDIR:
-    case EISDIR:
-    case EACCES:
-    case EPERM:
     case ELOOP:
     case ENAMETOOLONG:
       return ErrorCode::kFileNotFound;
+    case EISDIR:
+      return ErrorCode::kNotAFile;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ErrorCode::kPermissionDenied;
     case ENOMEM:
       return ErrorCode::kOutOfMemory;
     default:
@@ -45,7 +48,11 @@ std::string_view hint_of(ErrorCode code) {
     case ErrorCode::kDiskFull:
       return "free some space, or choose a folder on another disk";
     case ErrorCode::kFileNotFound:
-      return "check the path and its permissions";
+      return "check the path";
+    case ErrorCode::kNotAFile:
+      return "give the path of a file";
+    case ErrorCode::kPermissionDenied:
+      return "change its permissions, or start this program as a user who has them";
     default:
       return "";
   }

@@ -20,7 +20,7 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File();
 
-  // kFileNotFound where it is not there, may not be read, or is a directory.
+  // kFileNotFound where it is not there, kPermissionDenied, kNotAFile for a folder.
   static Result<File> open_for_reading(const std::string& path);
   // Creates it where it is missing; what it holds already stays, and writing goes on behind it.
   static Result<File> open_for_appending(const std::string& path);
@@ -47,8 +47,8 @@ class File {
   std::string path_;
 };
 
-// The Error for `errno_value`: kDiskFull, kFileNotFound, kOutOfMemory or kIoFailed; "cannot ACTION 'PATH':
-// reason".
+// The Error for `errno_value`: kDiskFull, kFileNotFound, kNotAFile, kPermissionDenied, kOutOfMemory or
+// kIoFailed; "cannot ACTION 'PATH': reason".
 Error file_error(int errno_value, std::string_view action, std::string_view path);
 
 // A whole small file. kInvalidValue where it is larger than `max_bytes`.

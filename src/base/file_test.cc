@@ -56,7 +56,16 @@ TEST_F(FileTest, NamesWhatCannotBeRead) {
 
   EXPECT_EQ(missing.error().code, ErrorCode::kFileNotFound);
   EXPECT_THAT(missing.error().message, HasSubstr("missing\\n': No such file or directory"));
+  EXPECT_EQ(folder.error().code, ErrorCode::kNotAFile);
   EXPECT_THAT(folder.error().message, HasSubstr("Is a directory"));
+}
+
+TEST_F(FileTest, TellsAForbiddenFileFromAMissingOne) {
+  for (const int reason : {EACCES, EPERM, EROFS}) {
+    const Error error = file_error(reason, "read", "a");
+    EXPECT_EQ(error.code, ErrorCode::kPermissionDenied);
+    EXPECT_THAT(error.hint, HasSubstr("permissions"));
+  }
 }
 
 TEST_F(FileTest, AppendsWhereItStopped) {

@@ -20,8 +20,8 @@ namespace llama_gpu::formats {
 // whose end the supervisor reports, and never in the control plane. Immutable; readers on any thread.
 class MappedFile {
  public:
-  // kFileNotFound where there is none or it may not be read; kModelInvalid where it is a folder, a device or
-  // a pipe; kModelTruncated where it is empty.
+  // kFileNotFound where there is none; kPermissionDenied where it may not be read; kModelInvalid where it is
+  // a folder, a device or a pipe; kModelTruncated where it is empty.
   static Result<MappedFile> open(const std::string& path);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) = delete;
