@@ -230,6 +230,7 @@ Result<std::unique_ptr<const Model>> load_llama(const formats::Checkpoint& check
   TRY_STATUS(require_ops(backend));
   TRY(const int64_t vocab, vocab_rows(checkpoint));
   TRY(ModelConfig config, read_llama_config(checkpoint.metadata(), vocab));
+  TRY_STATUS(require_head_dim(backend, config.head_dim));
   const bool has_output = checkpoint.find(kOutput) != nullptr;
   const bool has_rope_factors = checkpoint.find(kRopeFactors) != nullptr;
   // A mapping of a file that shrank must not be touched.

@@ -191,12 +191,15 @@ class PartialBackend : public Backend {
     if (tensor.rows > 1) return Error{ErrorCode::kUnsupportedModel, "no kernel for this type"};
     return inner_->pack(tensor);
   }
+  int64_t max_head_dim() const override { return max_head_dim_; }
   int64_t kv_block_bytes(const KvGeometry& geometry) const override {
     return inner_->kv_block_bytes(geometry);
   }
   OpTable& table() { return ops_; }
+  void set_max_head_dim(int64_t values) { max_head_dim_ = values; }
 
  private:
+  int64_t max_head_dim_ = 1 << 20;
   std::unique_ptr<Backend> inner_ = reference_backend();
   OpTable ops_ = inner_->ops();
 };
@@ -210,6 +213,17 @@ TEST(Llama, AnOpThatTheBackendLacksIsNamedAtLoad) {
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().code, ErrorCode::kUnsupportedModel);
   EXPECT_THAT(model.error().message, AllOf(HasSubstr("'partial'"), HasSubstr("'swiglu'")));
+}
+
+TEST(Llama, HeadsThatTheBackendHasNoRoomForAreRefusedAtLoad) {
+  PartialBackend backend;
+  backend.set_max_head_dim(1);
+
+  const auto model = load(test_support::tiny_llama(), backend);
+
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.error().code, ErrorCode::kUnsupportedModel);
+  EXPECT_THAT(model.error().message, HasSubstr("'partial' takes heads of at most 1"));
 }
 
 TEST(Llama, ATypeThatTheBackendLacksNamesTheTensor) {

@@ -140,4 +140,13 @@ Status require_ops(const Backend& backend) {
   return {};
 }
 
+Status require_head_dim(const Backend& backend, int64_t head_dim) {
+  if (head_dim <= backend.max_head_dim()) return {};
+  return Error{ErrorCode::kUnsupportedModel,
+               "the model's attention heads have " + std::to_string(head_dim) + " values, backend '" +
+                   std::string(backend.name()) + "' takes heads of at most " +
+                   std::to_string(backend.max_head_dim()),
+               "choose another model or backend"};
+}
+
 }  // namespace llama_gpu::models

@@ -56,5 +56,7 @@ std::optional<int64_t> find_nonfinite_row(const HostTensor& tensor);
 
 // The ops that a family calls, by name: kUnsupportedModel naming the first that the backend lacks.
 Status require_ops(const Backend& backend);
+// kUnsupportedModel where the backend's ops have no room for attention heads of so many values.
+Status require_head_dim(const Backend& backend, int64_t head_dim);
 
 }  // namespace llama_gpu::models

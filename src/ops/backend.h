@@ -33,6 +33,9 @@ class Backend {
   // kUnsupportedModel when the backend has no kernel for the type.
   virtual Result<std::unique_ptr<const Weight>> pack(const HostTensor& tensor) = 0;
 
+  // Most values of one attention head that its ops have room for.
+  virtual int64_t max_head_dim() const = 0;
+
   // Bytes that one layer needs for one KV block (keys and values).
   virtual int64_t kv_block_bytes(const KvGeometry& geometry) const = 0;
 };

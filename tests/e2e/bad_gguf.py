@@ -337,6 +337,18 @@ def not_finite(base: Gguf) -> Iterator[BadModel]:
     yield bad("G10-scale-inf", quantised, INVALID, f"tensor '{name}' holds a number that is not finite", "run")
 
 
+def model_with_head_of(base: Gguf, values: int) -> Gguf:
+    """One head of that many values, with tensors that agree."""
+    model = base.with_entry(b"llama.attention.key_length", U32, scalar(U32, values))
+    for key in ("llama.attention.head_count", "llama.attention.head_count_kv"):
+        model = model.with_entry(key.encode(), U32, scalar(U32, 1))
+    model = model.with_entry(b"llama.rope.dimension_count", U32, scalar(U32, values))
+    for name in ("attn_q", "attn_k", "attn_v"):
+        wide = Tensor((DIM, values), TYPE_F32, bytes(4 * DIM * values))
+        model = model.with_tensor(f"blk.0.{name}.weight", wide)
+    return model.with_tensor("blk.0.attn_output.weight", Tensor((values, DIM), TYPE_F32, bytes(4 * DIM * values)))
+
+
 def hyper_parameters(base: Gguf) -> Iterator[BadModel]:
     sizes = (
         "llama.block_count",
@@ -359,6 +371,7 @@ def hyper_parameters(base: Gguf) -> Iterator[BadModel]:
         for number in (0.0, -1.0, float("nan"), float("inf")):
             model = base.with_entry(key.encode(), F32, scalar(F32, number))
             yield bad(f"G11-{key}-{number}", model, INVALID, f"'{key}'", "run")
+    yield bad("G11-head-of-4096-values", model_with_head_of(base, 4096), UNSUPPORTED, "heads of at most 2048", "run")
     three = base.with_entry(b"llama.attention.head_count", U32, scalar(U32, 3))
     yield bad("G11-heads-do-not-divide", three, INVALID, "'llama.attention.head_count", "run")
     two_blocks = base.with_entry(b"llama.block_count", U32, scalar(U32, 2))

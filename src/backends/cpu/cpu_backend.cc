@@ -54,6 +54,8 @@ class CpuBackend : public Backend {
     return std::unique_ptr<const Weight>(std::move(weight));
   }
 
+  int64_t max_head_dim() const override { return cpu::CpuContext::kMaxHeadDim; }
+
   int64_t kv_block_bytes(const KvGeometry& geometry) const override {
     CHECK(geometry.block_tokens % cpu::kKvTokens == 0, "KV blocks hold a multiple of 16 tokens");
     return cpu::KvLayout::of(geometry).block_bytes();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/reference/reference_backend.h"
 
+#include <cstdint>
+#include <limits>
+
 #include "base/check.h"
 #include "device/host_device.h"
 #include "ops/reference/reference_ops.h"
@@ -21,6 +24,7 @@ class ReferenceBackend : public Backend {
     return std::unique_ptr<const Weight>(std::make_unique<reference::ReferenceWeight>(tensor));
   }
 
+  int64_t max_head_dim() const override { return std::numeric_limits<int32_t>::max(); }
   int64_t kv_block_bytes(const KvGeometry& geometry) const override {
     return reference::kv_block_bytes(geometry);
   }
