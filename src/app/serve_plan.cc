@@ -70,6 +70,7 @@ server::ServerOptions plan_server(const Settings& settings) {
   options.insecure_no_auth = settings.server.insecure_no_auth;
   options.allowed_hosts = settings.server.allowed_hosts;
   options.max_body_bytes = settings.server.max_body_bytes;
+  options.max_unfinished_body_bytes = settings.server.max_unfinished_body_bytes;
   options.max_connections = settings.server.max_connections;
   options.version = program_version();
   return options;

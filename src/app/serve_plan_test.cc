@@ -85,6 +85,7 @@ TEST(ServePlan, StartsTheServerAsTheSettingsSay) {
   EXPECT_EQ(options.port, 9000);
   EXPECT_THAT(options.api_keys, ElementsAre("k"));
   EXPECT_EQ(options.max_body_bytes, 4096);
+  EXPECT_EQ(options.max_unfinished_body_bytes, 256 << 20);
 }
 
 TEST(ServePlan, TellsWorkersHowToLog) {

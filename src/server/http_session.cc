@@ -93,6 +93,7 @@ HttpSession::HttpSession(Socket socket, ServerContext& server, SessionObserver& 
       server_(server),
       observer_(observer),
       phase_begun_(steady_clock::now()),
+      window_begun_(phase_begun_),
       last_write_(phase_begun_),
       last_progress_(phase_begun_) {}
 
@@ -208,13 +209,33 @@ bool HttpSession::take_input() {
     on_head();
     return true;
   }
-  body_received_ += *used;
+  if (phase_ != Phase::kBody) return false;
+  if (const Status status = hold_body(*used); !status.ok()) {
+    refuse(status.error());
+    return false;
+  }
   if (parser_->is_complete()) {
     begin_answer();
     return true;
   }
   return false;
 }
+
+// Many clients that send slowly must not fill the memory together; short bodies go through even then.
+Status HttpSession::hold_body(uint64_t num_bytes) {
+  const auto count = static_cast<int64_t>(num_bytes);
+  body_received_ += count;
+  window_received_ += count;
+  const int64_t all = server_.unfinished_body_bytes += count;
+  const int64_t most = std::max(server_.options.max_unfinished_body_bytes, server_.options.max_body_bytes);
+  const bool is_short = body_received_ <= static_cast<int64_t>(server_.options.limits.always_held_body_bytes);
+  if (all <= most || is_short || parser_->is_complete()) return {};
+  return Error{ErrorCode::kOverloaded,
+               "the server holds " + std::to_string(most) + " bytes of unfinished requests",
+               "try again later, or raise server.max_unfinished_body_bytes"};
+}
+
+void HttpSession::release_body() { server_.unfinished_body_bytes -= std::exchange(body_received_, 0); }
 
 void HttpSession::on_head() {
   const HttpRequest& head = parser_->head();
@@ -224,8 +245,8 @@ void HttpSession::on_head() {
   is_http_1_0_ = head.minor_version == 0;
   keep_alive_ = head.keep_alive;
   phase_ = Phase::kBody;
-  phase_begun_ = steady_clock::now();
-  body_received_ = 0;
+  phase_begun_ = window_begun_ = steady_clock::now();
+  window_received_ = 0;
   if (admission_.answer && head.has_body()) {
     // The body is not worth reading, so where the next request begins is not known.
     is_closing_ = true;
@@ -246,6 +267,7 @@ void HttpSession::begin_answer() {
   HttpRequest request;
   if (parser_->is_complete()) request = parser_->take();
   parser_.reset();
+  release_body();
   phase_ = Phase::kAnswering;
   phase_begun_ = last_write_ = steady_clock::now();
   status_ = 0;
@@ -412,10 +434,8 @@ HttpSession::Time HttpSession::next_deadline() const {
       const Time idle = phase_begun_ + (has_begun ? timeouts.head : timeouts.idle);
       return backlog_bytes() > 0 ? std::min(idle, stalled) : idle;
     }
-    case Phase::kBody: {
-      const auto earned = static_cast<int64_t>(body_received_) * 1000 / timeouts.body_bytes_per_second;
-      return phase_begun_ + timeouts.body_grace + milliseconds(earned);
-    }
+    case Phase::kBody:
+      return window_begun_ + timeouts.body_window;
     case Phase::kAnswering:
       return next_answer_deadline();
     case Phase::kLingering:
@@ -455,6 +475,8 @@ void HttpSession::on_deadline() {
   const Time now = steady_clock::now();
   if (phase_ == Phase::kAnswering) {
     on_answer_deadline(now);
+  } else if (phase_ == Phase::kBody && window_received_ >= server_.options.timeouts.body_bytes_per_window) {
+    if (now >= next_deadline()) window_begun_ = now, window_received_ = 0;
   } else if (now >= next_deadline()) {
     const bool is_request_slow =
         phase_ == Phase::kBody || (phase_ == Phase::kHead && parser_ && parser_->has_begun());
@@ -502,6 +524,7 @@ void HttpSession::break_off() {
 void HttpSession::shut_down() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
+  release_body();
   timer_.cancel();
   boost::system::error_code ignored;
   socket_.close(ignored);

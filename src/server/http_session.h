@@ -65,6 +65,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void process_input();
   bool take_input();
   void on_head();
+  Status hold_body(uint64_t num_bytes);
+  void release_body();
   void begin_answer();
   void on_peer_left();
   void refuse(const Error& error);
@@ -100,7 +102,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   std::unique_ptr<HttpParser> parser_;  // of the request that is coming in
   std::string input_;
-  uint64_t body_received_ = 0;
+  int64_t body_received_ = 0;    // counted in server_.unfinished_body_bytes
+  int64_t window_received_ = 0;  // of it since window_begun_
   bool is_reading_ = false;
   bool is_processing_ = false;
   bool has_peer_left_ = false;
@@ -125,6 +128,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   bool is_broken_ = false;  // nothing can be sent any more
 
   Time phase_begun_;
+  Time window_begun_;   // while a body comes in
   Time last_write_;     // into output_
   Time last_progress_;  // of sending
   Time armed_for_ = Time::max();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include "base/clock.h"
 #include "server/access.h"
@@ -20,7 +21,8 @@ struct ServerContext {
   Assets assets;
   const Clock& clock;
   AccessControl access;
-  std::atomic<bool> is_draining = false;  // no new generation; not ready
+  std::atomic<bool> is_draining = false;           // no new generation; not ready
+  std::atomic<int64_t> unfinished_body_bytes = 0;  // held by sessions whose request is coming in
 };
 
 }  // namespace llama_gpu::server

@@ -13,8 +13,8 @@ namespace llama_gpu::server {
 struct HttpTimeouts {
   std::chrono::milliseconds head{10'000};  // from a request's first byte to the end of its header section
   std::chrono::milliseconds idle{75'000};  // between requests
-  std::chrono::milliseconds body_grace{10'000};   // a body has this long, and a second for each...
-  int64_t body_bytes_per_second = 1024;           // ...of these that arrived
+  std::chrono::milliseconds body_window{10'000};  // in each of these while a body comes in...
+  int64_t body_bytes_per_window = 10 << 10;       // ...so much of it must arrive, or it is given up
   std::chrono::milliseconds write_stall{60'000};  // without the client reading anything
   std::chrono::milliseconds silence{15'000};      // until a silent stream gets a keep-alive comment
   std::chrono::milliseconds linger{2'000};  // reading on after a refusal, so that it is not lost to a reset
@@ -27,6 +27,7 @@ struct HttpLimits {
   size_t max_stream_backlog_bytes = size_t{1}
                                     << 20;        // unread bytes of a stream; beyond, the reader is cut off
   size_t max_pipelined_bytes = size_t{64} << 10;  // of requests behind the one that is being answered
+  size_t always_held_body_bytes = size_t{64} << 10;  // of each body, whatever the others hold
 };
 
 // What a Server is started with.
@@ -37,6 +38,7 @@ struct ServerOptions {
   bool insecure_no_auth = false;           // listen where others can reach it without a key
   std::vector<std::string> allowed_hosts = {};
   int64_t max_body_bytes = int64_t{8} << 20;
+  int64_t max_unfinished_body_bytes = int64_t{256} << 20;  // of all bodies that are coming in, together
   int64_t max_connections = 1024;
   int32_t num_threads = 2;
   std::string version = "0.0.0";

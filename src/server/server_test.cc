@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <memory>
 #include <string>
@@ -272,12 +273,62 @@ TEST_F(ServerTest, DropsARequestThatTrickles) {
 
 TEST_F(ServerTest, DropsABodyThatTrickles) {
   ServerOptions options;
-  options.timeouts.body_grace = milliseconds(20);
+  options.timeouts.body_window = milliseconds(20);
   start(options);
   const auto client = connect();
   client->send(post("/v1/completions", chat()).substr(0, 150));
 
   EXPECT_THAT(client->read_all(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST_F(ServerTest, DropsABodyThatBeganFastAndStopped) {
+  ServerOptions options;
+  options.timeouts.body_window = milliseconds(20);
+  start(options);
+  const auto client = connect();
+  client->send(post("/v1/completions", std::string(1 << 20, ' ')).substr(0, (1 << 20) - 1));
+
+  EXPECT_THAT(client->read_all(), StartsWith("HTTP/1.1 408"));
+}
+
+TEST_F(ServerTest, WaitsForABodyThatKeepsItsRate) {
+  ServerOptions options;
+  options.timeouts.body_window = milliseconds(5);
+  options.timeouts.body_bytes_per_window = 0;
+  host_.set_script({"Hello"});
+  start(options);
+  const auto client = connect();
+  const std::string request = post("/v1/chat/completions", chat());
+  client->send(request.substr(0, 150));
+  std::this_thread::sleep_for(milliseconds(30));
+  client->send(request.substr(150));
+
+  EXPECT_THAT(client->read_answer(), HasSubstr("Hello"));
+}
+
+TEST_F(ServerTest, BoundsWhatAllUnfinishedBodiesHold) {
+  constexpr size_t kHalf = 600 << 10;
+  host_.set_script({"Hello"});
+  ServerOptions options;
+  options.max_body_bytes = options.max_unfinished_body_bytes = 1 << 20;
+  start(options);
+  const std::string large = post("/v1/chat/completions", std::string(1 << 20, ' '));
+  const auto first = connect();
+  first->send(large.substr(0, kHalf));
+  const auto second = connect();
+  second->send(large.substr(0, kHalf));
+
+  // Whichever came in later.
+  pollfd waiting[] = {{first->socket(), POLLIN, 0}, {second->socket(), POLLIN, 0}};
+  ASSERT_EQ(::poll(waiting, 2, -1), 1);
+  const auto& refused = waiting[0].revents != 0 ? first : second;
+  EXPECT_THAT(refused->read_answer(),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded"), HasSubstr("Retry-After")));
+  EXPECT_THAT(ask(post("/v1/chat/completions", chat())), HasSubstr("Hello"));
+  // What was given up is not counted any more.
+  const auto third = connect();
+  third->send(post("/v1/chat/completions", std::string(400 << 10, ' ')));
+  EXPECT_THAT(third->read_answer(), HasSubstr("invalid_json"));
 }
 
 TEST_F(ServerTest, ClosesIdleConnectionsWithoutAWord) {

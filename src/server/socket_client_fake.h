@@ -78,6 +78,9 @@ class RawClient {
     return answer;
   }
 
+  // For poll().
+  int socket() const { return socket_; }
+
   // No more is sent; what comes is still read.
   void finish_sending() { ::shutdown(socket_, SHUT_WR); }
 
