@@ -2,6 +2,7 @@
 #include "server/generation_exchange.h"
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <utility>
 
@@ -15,6 +16,7 @@ namespace llama_gpu::server {
 namespace {
 
 constexpr std::string_view kKeepAlive = ": keep-alive\n\n";
+constexpr size_t kNewsAtOnce = 64;  // then it is looked whether the client keeps up
 constexpr size_t kMaxIgnoredFields = 32;
 constexpr size_t kMaxIgnoredName = 64;
 
@@ -22,36 +24,73 @@ double seconds(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+// Memory that waiting news take, about.
+int64_t size_of(const std::vector<engine::TokenLogprob>& logprobs) {
+  size_t size = logprobs.size() * sizeof(engine::TokenLogprob);
+  for (const engine::TokenLogprob& each : logprobs) {
+    size += each.top.size() * sizeof(each.top.front()) + each.top_bytes.size() * sizeof(std::string);
+  }
+  return static_cast<int64_t>(size);
+}
+
+int64_t size_of(const engine::SequenceUpdate& update) {
+  return static_cast<int64_t>(sizeof(update) + update.text.size() + update.tokens.size() * sizeof(TokenId)) +
+         size_of(update.logprobs) + size_of(update.prompt_logprobs);
+}
+
 }  // namespace
 
 // Where the host's thread leaves news for the connection's thread. Thread-safe.
 class GenerationExchange::Mailbox {
  public:
-  Mailbox(std::shared_ptr<ResponseWriter> writer, std::weak_ptr<GenerationExchange> reader)
-      : writer_(std::move(writer)), reader_(std::move(reader)) {}
+  Mailbox(std::shared_ptr<ResponseWriter> writer, std::weak_ptr<GenerationExchange> reader, int64_t max_bytes)
+      : writer_(std::move(writer)), reader_(std::move(reader)), max_bytes_(max_bytes) {}
 
   void put(News news) {
+    bool is_now_full = false;
     {
       const std::lock_guard lock(mutex_);
+      if (is_full_) return;
+      if (const auto* update = std::get_if<engine::SequenceUpdate>(&news.what)) bytes_ += size_of(*update);
+      is_now_full = is_full_ = bytes_ > max_bytes_;
+      if (is_full_) {
+        news.what = Error{ErrorCode::kOverloaded,
+                          "the client reads too slowly, and the rest of its answer was given up"};
+      }
       news_.push_back(std::move(news));
-      if (std::exchange(is_reader_called_, true)) return;
+      if (std::exchange(is_reader_called_, true) && !is_now_full) return;
     }
-    writer_->post([reader = reader_] {
-      if (const auto exchange = reader.lock()) exchange->read_mail();
+    writer_->post([reader = reader_, is_now_full] {
+      const auto exchange = reader.lock();
+      if (!exchange) return;
+      // At once: the news that say so are read only when the client reads again.
+      if (is_now_full) exchange->cancel_requests();
+      exchange->read_mail();
     });
   }
 
-  std::vector<News> take_all() {
+  // The oldest news. Where there are none, the next put() calls the reader.
+  std::vector<News> take() {
     const std::lock_guard lock(mutex_);
-    is_reader_called_ = false;
-    return std::exchange(news_, {});
+    std::vector<News> taken;
+    while (!news_.empty() && taken.size() < kNewsAtOnce) {
+      if (const auto* update = std::get_if<engine::SequenceUpdate>(&news_.front().what))
+        bytes_ -= size_of(*update);
+      taken.push_back(std::move(news_.front()));
+      news_.pop_front();
+    }
+    is_reader_called_ = !taken.empty();
+    return taken;
   }
 
  private:
   std::shared_ptr<ResponseWriter> writer_;
   std::weak_ptr<GenerationExchange> reader_;
+  const int64_t max_bytes_;
   std::mutex mutex_;
-  std::vector<News> news_;
+  std::deque<News> news_;
+  int64_t bytes_ = 0;  // of news_
+  bool is_full_ = false;
   bool is_reader_called_ = false;
 };
 
@@ -139,7 +178,8 @@ void GenerationExchange::launch() {
                   .created_unix_seconds = server_.clock.unix_seconds(),
                   .model = call_.model};
   renderer_ = api_.make_renderer(std::move(head), std::move(form_));
-  mailbox_ = std::make_shared<Mailbox>(writer_, weak_from_this());
+  mailbox_ =
+      std::make_shared<Mailbox>(writer_, weak_from_this(), server_.options.limits.max_waiting_news_bytes);
   for (size_t i = 0; i < call_.requests.size(); ++i) {
     engine::GenerationRequest& request = call_.requests[i];
     request.id = server_.host.next_request_id();
@@ -151,17 +191,24 @@ void GenerationExchange::launch() {
 
 void GenerationExchange::read_mail() {
   const auto keep = shared_from_this();  // the end of the answer lets go of this
-  for (const News& news : mailbox_->take_all()) {
-    if (has_ended_) return;
+  while (!has_ended_ && !writer_->is_congested()) {
+    const std::vector<News> batch = mailbox_->take();
+    if (batch.empty()) return;
+    take(batch);
+  }
+}
+
+void GenerationExchange::take(const std::vector<News>& batch) {
+  for (const News& news : batch) {
     take(news);
+    if (has_ended_) return;
   }
-  if (has_ended_) return;
-  if (!events_.empty()) {
-    begin_stream();
-    writer_->write(events_);
-    events_.clear();
-  }
-  if (num_open_choices_ == 0) finish();
+  // The last event comes with the end of the stream.
+  if (num_open_choices_ == 0) return finish();
+  if (events_.empty()) return;
+  begin_stream();
+  writer_->write(events_);
+  events_.clear();
 }
 
 void GenerationExchange::take(const News& news) {
@@ -260,9 +307,13 @@ void GenerationExchange::on_closed() {
 }
 
 void GenerationExchange::on_silence() {
-  if (has_ended_ || !call_.is_stream) return;
+  if (has_ended_ || !call_.is_stream || writer_->is_congested()) return;
   begin_stream();
   writer_->write(kKeepAlive);
+}
+
+void GenerationExchange::on_drained() {
+  if (!has_ended_ && mailbox_) read_mail();
 }
 
 void GenerationExchange::on_abort(const Error& error) { fail(error); }

@@ -25,7 +25,8 @@ using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(AnswerHead head, Ans
 // One client's request for text, from its parsed form to the last byte of its answer.
 //
 // The host's thread puts news into a mailbox; the connection's thread empties it, so that a step's news of
-// all choices become one write. The status line waits for the first token (or the first silence), so that
+// all choices become one write. While the client is far behind with reading, its news wait in there, up to a
+// limit; nobody else waits for it. The status line waits for the first token (or the first silence), so that
 // whatever goes wrong before it has a status of its own. Connection's thread only, but for the mailbox.
 class GenerationExchange : public ExchangeListener, public std::enable_shared_from_this<GenerationExchange> {
  public:
@@ -42,6 +43,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
 
   void on_closed() override;
   void on_silence() override;
+  void on_drained() override;
   void on_abort(const Error& error) override;
 
  private:
@@ -63,6 +65,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   void echo_text_of(size_t prompt_idx);
   void launch();
   void read_mail();
+  void take(const std::vector<News>& batch);
   void take(const News& news);
   void take_receipt(const engine::SubmitReceipt& receipt);
   void take_update(size_t prompt_idx, const engine::SequenceUpdate& update);

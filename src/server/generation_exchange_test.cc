@@ -260,6 +260,58 @@ TEST_F(GenerationExchangeTest, KeepsASilentStreamAliveWithComments) {
   writer->close();
 }
 
+TEST_F(GenerationExchangeTest, HoldsBackWhileTheClientIsFarBehind) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_update(update("first"));
+  writer->run_posted();
+  writer->set_congested(true);
+  for (int i = 0; i < 100; ++i) request.observer->on_update(update("more"));
+  request.observer->on_update(update("last", FinishReason::kStop));
+  writer->run_posted();
+  writer->listener()->on_silence();
+
+  EXPECT_THAT(writer->body(),
+              AllOf(HasSubstr("first"), Not(HasSubstr("more")), Not(HasSubstr("keep-alive"))));
+  writer->set_congested(false);
+  EXPECT_TRUE(writer->has_ended());
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr("last"), EndsWith("data: [DONE]\n\n")));
+}
+
+TEST_F(GenerationExchangeTest, EndsWithAnErrorWhereTooMuchWaits) {
+  options_.limits.max_waiting_news_bytes = 10'000;
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_update(update("first"));
+  writer->run_posted();
+  writer->set_congested(true);
+  for (int i = 0; i < 200; ++i) request.observer->on_update(update("more"));
+  writer->run_posted();
+
+  // Its place is free at once, though the client does not know yet.
+  EXPECT_THAT(host_.wait_for_cancels(1), ElementsAre(request.request.id));
+  EXPECT_FALSE(writer->has_ended());
+  writer->set_congested(false);
+  EXPECT_TRUE(writer->has_ended());
+  EXPECT_THAT(writer->body(),
+              AllOf(HasSubstr("more"), HasSubstr(R"("code":"overloaded")"), EndsWith("data: [DONE]\n\n")));
+}
+
+TEST_F(GenerationExchangeTest, CountsLogprobsThatWait) {
+  options_.limits.max_waiting_news_bytes = 10'000;
+  const auto writer = chat(R"(,"stream":true,"logprobs":true,"top_logprobs":20)");
+  const auto request = host_.wait_for_request();
+  auto scored = update("a");
+  scored.logprobs = {{.token = 1, .bytes = "a", .logprob = -1, .top = {}, .top_bytes = {}}};
+  scored.logprobs[0].top.assign(20, {1, -1.0F});
+  scored.logprobs[0].top_bytes.assign(20, "a");
+  writer->set_congested(true);
+  for (int i = 0; i < 20; ++i) request.observer->on_update(scored);
+  writer->run_posted();
+
+  EXPECT_EQ(host_.num_cancels(), 1U);
+}
+
 TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
   const auto writer = chat("");
   writer->listener()->on_silence();

@@ -73,13 +73,17 @@ class HttpSession::Writer : public ResponseWriter, public std::enable_shared_fro
   void write(std::string_view bytes) override {
     if (const auto session = current()) session->write_stream(bytes);
   }
+  bool is_congested() const override {
+    const auto session = current();
+    return session && session->is_congested_;
+  }
   void end_stream() override {
     if (const auto session = current()) session->end_stream();
   }
 
  private:
   // The session, as long as it is this answer that it waits for.
-  std::shared_ptr<HttpSession> current() {
+  std::shared_ptr<HttpSession> current() const {
     auto session = session_.lock();
     return session && session->writer_.get() == this ? session : nullptr;
   }
@@ -271,7 +275,7 @@ void HttpSession::begin_answer() {
   phase_ = Phase::kAnswering;
   phase_begun_ = last_write_ = steady_clock::now();
   status_ = 0;
-  is_stream_ = false;
+  is_stream_ = is_congested_ = false;
   writer_ = std::make_shared<Writer>(weak_from_this());
   observer_.on_exchange_begun();
   if (admission_.answer) {
@@ -340,10 +344,7 @@ void HttpSession::write_stream(std::string_view bytes) {
   is_chunked_ ? append_chunk(output_, bytes) : void(output_ += bytes);
   last_write_ = steady_clock::now();
   flush();
-  if (backlog_bytes() > server_.options.limits.max_stream_backlog_bytes) {
-    log_info("a client reads too slowly and is cut off", {{"request_id", admission_.request_id}});
-    break_off();
-  }
+  is_congested_ = backlog_bytes() > server_.options.limits.max_stream_backlog_bytes;
   set_deadline();
 }
 
@@ -394,7 +395,7 @@ void HttpSession::flush() {
       socket_.async_wait(Socket::wait_write,
                          [self = shared_from_this()](const boost::system::error_code& failed) {
                            self->is_writing_ = false;
-                           if (!failed) self->run_guarded(&HttpSession::flush);
+                           if (!failed) self->run_guarded(&HttpSession::on_writable);
                          });
       return;
     }
@@ -403,6 +404,14 @@ void HttpSession::flush() {
     last_progress_ = steady_clock::now();
   }
   if (backlog_bytes() == 0) on_flushed();
+}
+
+void HttpSession::on_writable() {
+  flush();
+  const bool has_room = backlog_bytes() <= server_.options.limits.max_stream_backlog_bytes / 2;
+  if (!is_congested_ || !has_room) return;
+  is_congested_ = false;
+  if (const auto listener = listener_) listener->on_drained();
 }
 
 void HttpSession::on_flushed() {
@@ -492,7 +501,14 @@ void HttpSession::on_deadline() {
 void HttpSession::on_answer_deadline(Time now) {
   const HttpTimeouts& timeouts = server_.options.timeouts;
   const auto listener = listener_;
-  if (backlog_bytes() > 0 && now >= last_progress_ + timeouts.write_stall) return shut_down();
+  if (backlog_bytes() > 0 && now >= last_progress_ + timeouts.write_stall) {
+    if (!is_stream_ || !listener) return shut_down();
+    // Its place is freed; the end of the stream waits as long again, for a reader that was only paused.
+    last_progress_ = now;
+    log_info("a client has stopped reading its answer", {{"request_id", admission_.request_id}});
+    return listener->on_abort(
+        Error{ErrorCode::kOverloaded, "the client has stopped reading, and its answer was broken off"});
+  }
   const int64_t timeout_ms = admission_.route != nullptr ? admission_.route->timeout_ms : 0;
   if (status_ == 0 && timeout_ms > 0 && now >= phase_begun_ + milliseconds(timeout_ms) && listener) {
     return listener->on_abort(Error{

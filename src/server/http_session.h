@@ -80,6 +80,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void end_answer();
   void flush();
   void on_flushed();
+  void on_writable();
   size_t backlog_bytes() const { return output_.size() + sending_.size() - sent_; }
   bool is_input_paused() const;
 
@@ -125,7 +126,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   std::string sending_;
   size_t sent_ = 0;  // of sending_
   bool is_writing_ = false;
-  bool is_broken_ = false;  // nothing can be sent any more
+  bool is_congested_ = false;  // the handler holds back until on_drained()
+  bool is_broken_ = false;     // nothing can be sent any more
 
   Time phase_begun_;
   Time window_begun_;   // while a body comes in

@@ -14,11 +14,14 @@ namespace llama_gpu::server {
 class ExchangeListener {
  public:
   virtual ~ExchangeListener() = default;
-  // The client left, or read too slowly: nothing written arrives any more. The last call.
+  // The client left, or reads nothing: nothing written arrives any more. The last call.
   virtual void on_closed() = 0;
   // Nothing was written for the keep-alive interval.
   virtual void on_silence() {}
-  // End the answer with this error now: the server stops, or the route's time is over.
+  // A client that was far behind has read most of it: is_congested() is false again.
+  virtual void on_drained() {}
+  // End the answer with this error now: the server stops, the route's time is over, or the client stopped
+  // reading.
   virtual void on_abort(const Error& error) = 0;
 };
 
@@ -40,8 +43,10 @@ class ResponseWriter {
 
   // Status, headers and first bytes of an answer of unknown length.
   virtual void begin_stream(HttpResponse head) = 0;
-  // More of it. What the client does not read is kept up to the session's limit; beyond that it is cut off.
+  // More of it. What the client does not read is kept, so look at is_congested() before.
   virtual void write(std::string_view bytes) = 0;
+  // Whether the client is far behind with reading. Hold back until ExchangeListener::on_drained().
+  virtual bool is_congested() const = 0;
   // The proper end of the stream.
   virtual void end_stream() = 0;
 };

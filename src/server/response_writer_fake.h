@@ -27,6 +27,7 @@ class RecordingWriter : public ResponseWriter {
     head_ = std::move(head);
   }
   void write(std::string_view bytes) override { body_ += bytes; }
+  bool is_congested() const override { return is_congested_; }
   void end_stream() override {
     has_ended_ = true;
     listener_.reset();
@@ -42,6 +43,11 @@ class RecordingWriter : public ResponseWriter {
   // The client leaves: as in the real session, the listener hears it once and is let go.
   void close() {
     if (const auto listener = std::exchange(listener_, nullptr)) listener->on_closed();
+  }
+  // As a client that stops reading, or goes on.
+  void set_congested(bool is_congested) {
+    is_congested_ = is_congested;
+    if (!is_congested && listener_) std::shared_ptr(listener_)->on_drained();
   }
 
   // Who listens now; null before listen() and after the end.
@@ -61,6 +67,7 @@ class RecordingWriter : public ResponseWriter {
   std::string body_;
   bool is_stream_ = false;
   bool has_ended_ = false;
+  bool is_congested_ = false;
 };
 
 }  // namespace llama_gpu::server

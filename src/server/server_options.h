@@ -24,10 +24,10 @@ struct HttpTimeouts {
 struct HttpLimits {
   size_t max_head_bytes = size_t{64} << 10;
   size_t max_head_fields = 100;
-  size_t max_stream_backlog_bytes = size_t{1}
-                                    << 20;        // unread bytes of a stream; beyond, the reader is cut off
-  size_t max_pipelined_bytes = size_t{64} << 10;  // of requests behind the one that is being answered
-  size_t always_held_body_bytes = size_t{64} << 10;  // of each body, whatever the others hold
+  size_t max_stream_backlog_bytes = size_t{1} << 20;   // unread bytes of a stream; beyond, its news wait
+  int64_t max_waiting_news_bytes = int64_t{64} << 20;  // of one stream; beyond, it ends with an error
+  size_t max_pipelined_bytes = size_t{64} << 10;       // of requests behind the one that is being answered
+  size_t always_held_body_bytes = size_t{64} << 10;    // of each body, whatever the others hold
 };
 
 // What a Server is started with.
