@@ -86,6 +86,8 @@ std::string host_of(const std::string& url) {
   return text;
 }
 
+std::string scheme_of(std::string_view url) { return to_lower(url.substr(0, url.find("://"))); }
+
 struct CurlCleanup {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -146,7 +148,8 @@ HttpClient::HttpClient(const Environment& environment, const std::atomic<bool>& 
 }
 
 Result<HttpResponse> HttpClient::send(const HttpRequest& request) const {
-  if (!is_allowed_url(request.url)) {
+  const bool is_allowed_plain = request.allow_plain_http && is_plain_http(request.url);
+  if (!is_allowed_url(request.url) && !is_allowed_plain) {
     return Error{ErrorCode::kInvalidValue, "'" + escape_line(request.url, 300) + "' is not an https URL",
                  "plain http is taken for this machine only"};
   }
@@ -169,10 +172,13 @@ Result<HttpResponse> HttpClient::send(const HttpRequest& request) const {
 
 bool is_allowed_url(std::string_view url) {
   const std::string text(url);
-  const std::string scheme = to_lower(url.substr(0, url.find("://")));
-  if (scheme == "https") return !host_of(text).empty();
+  if (scheme_of(url) == "https") return !host_of(text).empty();
   const auto host = server::parse_host(host_of(text));
-  return scheme == "http" && host && server::is_loopback(*host);
+  return scheme_of(url) == "http" && host && server::is_loopback(*host);
+}
+
+bool is_plain_http(std::string_view url) {
+  return scheme_of(url) == "http" && !host_of(std::string(url)).empty();
 }
 
 }  // namespace llama_gpu::app

@@ -32,13 +32,14 @@ struct HttpRequest {
   // Takes the body of a 2xx answer as it comes; false ends the transfer. Other bodies are kept, up to 64 KiB.
   std::function<bool(const HttpResponse& so_far, std::string_view bytes)> on_body = {};
   bool follow_redirects = false;
+  bool allow_plain_http = false;  // also to other machines
   int64_t stall_seconds = 60;  // fewer than one byte a second for so long: the transfer failed; 0: no bound
 };
 
 // Makes requests with libcurl; each call opens its own connection. Thread-safe.
 //
-// https anywhere; http only to this machine, and a redirect never leads from https to http. HTTPS_PROXY,
-// NO_PROXY, SSL_CERT_FILE and CURL_CA_BUNDLE count.
+// https anywhere; http only to this machine, or where a request allows it, and a redirect never leads from
+// https to http. HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and CURL_CA_BUNDLE count.
 class HttpClient {
  public:
   // `cancelled` outlives the client; once set, calls end with kCancelled within a second.
@@ -55,5 +56,7 @@ class HttpClient {
 
 // Whether the URL is https, or http to this machine.
 bool is_allowed_url(std::string_view url);
+// Whether the URL is http, to whatever machine.
+bool is_plain_http(std::string_view url);
 
 }  // namespace llama_gpu::app

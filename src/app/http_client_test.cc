@@ -91,6 +91,19 @@ TEST_F(HttpClientTest, FollowsNoRedirectToPlainHttp) {
   EXPECT_FALSE(http_.send(request).ok());
 }
 
+TEST_F(HttpClientTest, SpeaksPlainHttpToOthersOnlyWhereItMay) {
+  const HttpServerFake server([](const Request&) { return Reply{}; });
+  // Reaches this machine, but does not say so.
+  HttpRequest request{.url = "http://0.0.0.0" + server.url().substr(16) + "/", .body = {}, .headers = {}};
+
+  EXPECT_EQ(http_.send(request).error().code, ErrorCode::kInvalidValue);
+  EXPECT_EQ(server.requests().size(), 0U);
+  request.allow_plain_http = true;
+  EXPECT_TRUE(http_.send(request).ok());
+  request.url = "ftp://0.0.0.0/";
+  EXPECT_FALSE(http_.send(request).ok());
+}
+
 TEST_F(HttpClientTest, EndsWhenItIsCancelled) {
   const HttpServerFake server([&](const Request&) { return cancelled_ = true, Reply{200, {}, "x"}; });
 

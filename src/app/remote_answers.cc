@@ -49,6 +49,20 @@ std::vector<std::string> request_headers(const RemoteServer& server) {
   return headers;
 }
 
+// Whoever listens on the way would have the key.
+Result<HttpRequest> make_request(const RemoteServer& server, std::string_view path) {
+  HttpRequest request{
+      .url = server.base_url + std::string(path), .body = {}, .headers = request_headers(server)};
+  const bool is_exposed = is_plain_http(request.url) && !is_allowed_url(request.url);
+  if (is_exposed && !server.api_key.empty() && !server.allow_plain_key) {
+    return Error{ErrorCode::kInvalidValue,
+                 "the API key would go unencrypted to '" + escape_line(server.base_url, 300) + "'",
+                 "give an https address, or --insecure to send it nevertheless", "url"};
+  }
+  request.allow_plain_http = true;
+  return request;
+}
+
 std::string request_body(const std::string& model, const std::vector<text::ChatMessage>& conversation,
                          const AnswerOptions& options) {
   Json body = {{"model", model}, {"stream", true}, {"messages", Json::array()}};
@@ -72,8 +86,8 @@ RemoteServer remote_server(std::string url, std::string api_key) {
 }
 
 Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server) {
-  TRY(const HttpResponse response,
-      http.send({.url = server.base_url + "/v1/models", .body = {}, .headers = request_headers(server)}));
+  TRY(const HttpRequest request, make_request(server, "/v1/models"));
+  TRY(const HttpResponse response, http.send(request));
   const Json json = parse_json(response.body);
   if (response.status != 200) return server_error(member(json, "error"), response.status);
   std::vector<RemoteModel> models;
@@ -92,9 +106,8 @@ Status stream_events(const HttpClient& http, const RemoteServer& server, std::st
   SseReader reader;
   Status status;
   bool is_stopped = false;
-  HttpRequest request{.url = server.base_url + std::string(path),
-                      .body = std::move(body),
-                      .headers = request_headers(server)};
+  TRY(HttpRequest request, make_request(server, path));
+  request.body = std::move(body);
   // A long prompt on a small machine computes for minutes before its first token.
   request.stall_seconds = 0;
   request.on_body = [&](const HttpResponse&, std::string_view bytes) {

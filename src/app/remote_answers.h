@@ -15,6 +15,7 @@ namespace llama_gpu::app {
 struct RemoteServer {
   std::string base_url;  // "http://127.0.0.1:8484", without /v1
   std::string api_key = {};
+  bool allow_plain_key = false;  // sends the key over plain http to other machines, too
 };
 
 // From what a person writes after --url: with or without /v1 and a slash at the end.
@@ -25,7 +26,8 @@ struct RemoteModel {
   std::string id;
   int64_t vocab_size = 0;  // 0: it does not say
 };
-// All models; kServerUnreachable, or the server's own error.
+// All models; kServerUnreachable, kInvalidValue where the key would go unencrypted, or the server's own
+// error.
 Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server);
 
 // Posts a JSON body and hands on the data of each event of the answer, "[DONE]" left out. A false from

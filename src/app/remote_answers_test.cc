@@ -123,6 +123,22 @@ TEST(RemoteModels, GiveTheServersError) {
             ErrorCode::kInvalidApiKey);
 }
 
+TEST(RemoteModels, KeepAKeyFromPlainHttp) {
+  const HttpServerFake server(serve_model);
+  const std::atomic<bool> cancelled = false;
+  const HttpClient http(Environment(), cancelled);
+  // Reaches this machine, but does not say so.
+  RemoteServer other = remote_server("http://0.0.0.0" + server.url().substr(16), "");
+
+  EXPECT_TRUE(remote_models(http, other).ok());
+  other.api_key = "key";
+  EXPECT_THAT(remote_models(http, other).error().message, HasSubstr("the API key would go unencrypted to"));
+  EXPECT_EQ(stream_events(http, other, "/", "{}", {}).error().code, ErrorCode::kInvalidValue);
+  EXPECT_EQ(server.requests().size(), 1U);
+  other.allow_plain_key = true;
+  EXPECT_TRUE(remote_models(http, other).ok());
+}
+
 TEST(BenchRemote, MeasuresBothPhasesOverHttp) {
   const HttpServerFake server(serve_model);
   const std::atomic<bool> cancelled = false;

@@ -43,6 +43,7 @@ class BenchVerb final : public Verb {
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     command.add_option("--url", url_, "Measure this running server over HTTP");
+    command.add_flag("--insecure", insecure_, "With --url: send the API key over plain http, too");
     command.add_flag("--json", as_json_, "As JSON");
     command.footer(
         "Prefill: prompts of --prompt tokens, one token sampled from each. Decode: prompts of one token, "
@@ -77,7 +78,9 @@ class BenchVerb final : public Verb {
 
   Result<BenchReport> remote(VerbContext& context) const {
     const HttpClient http(context.environment, context.interrupts.flag());
-    return bench_remote(http, remote_server(url_, context.settings.values.server.api_key), model_, work_);
+    RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
+    server.allow_plain_key = insecure_;
+    return bench_remote(http, server, model_, work_);
   }
 
   static void show_json(Console& console, const BenchReport& report) {
@@ -105,6 +108,7 @@ class BenchVerb final : public Verb {
   std::string model_;
   BenchWork work_;
   std::string url_;
+  bool insecure_ = false;
   bool as_json_ = false;
 };
 

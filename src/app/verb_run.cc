@@ -27,6 +27,7 @@ class RunVerb final : public Verb {
     command.add_option("prompt", words_,
                        "Prompt; without one it is read from standard input, or a chat begins");
     command.add_option("--url", url_, "Use this running server instead of a model in this process");
+    command.add_flag("--insecure", insecure_, "With --url: send the API key over plain http, too");
     command.add_option("--system", system_, "System prompt");
     command.add_option("--max-tokens", options_.max_tokens, "Most tokens of an answer")
         ->check(CLI::Range(1, 1 << 30));
@@ -77,7 +78,8 @@ class RunVerb final : public Verb {
   }
 
   Result<std::unique_ptr<AnswerSource>> make_remote(VerbContext& context) const {
-    const RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
+    RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
+    server.allow_plain_key = insecure_;
     std::string model = model_;
     if (model.empty()) {
       const HttpClient http(context.environment, context.interrupts.flag());
@@ -112,6 +114,7 @@ class RunVerb final : public Verb {
   std::string model_;
   std::vector<std::string> words_;
   std::string url_;
+  bool insecure_ = false;
   std::string system_;
   AnswerOptions options_;
 };
