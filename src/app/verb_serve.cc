@@ -64,6 +64,10 @@ class ServeVerb final : public Verb {
     TRY(std::vector<supervisor::ModelSpec> specs, plan_models(settings, models_, aliases_));
     const std::string first_model = specs.front().id;
 
+    const server::ServerOptions server_options = plan_server(settings);
+    // Before the workers begin to load: a port in use is said at once.
+    TRY(server::ListeningSocket socket, server::ListeningSocket::open(server_options));
+
     telemetry::Registry metrics;
     supervisor::ModelHostOptions host_options;
     host_options.program_version = program_version();
@@ -71,8 +75,9 @@ class ServeVerb final : public Verb {
     TRY(const std::unique_ptr<supervisor::SupervisedModelHost> host,
         supervisor::SupervisedModelHost::start(std::move(specs), std::move(host_options)));
     TRY(const std::unique_ptr<server::Server> server,
-        server::Server::start(plan_server(settings),
-                              {.host = *host, .metrics = metrics, .assets = dashboard_assets()}));
+        server::Server::start(server_options,
+                              {.host = *host, .metrics = metrics, .assets = dashboard_assets()},
+                              std::move(socket)));
     const std::string url = local_url(settings.server.host, server->port());
     announce(context.console, url);
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <filesystem>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -155,8 +156,12 @@ TEST_F(ServeTest, SaysThatThePortIsInUse) {
   Console console{in, out, err};
   Interrupts none;
   const std::vector<std::string> arguments = {"serve", "tiny", "--port", port, "--log-level", "error"};
+  const std::string marker = folder_.path("started");
+  const std::string worker = folder_.write("worker", "#!/bin/sh\n: >'" + marker + "'\n");
+  std::filesystem::permissions(worker, std::filesystem::perms::owner_all);
 
-  EXPECT_EQ(run_cli(arguments, {console, environment_, none, LLAMAGPU_TEST_PROGRAM}), 69);
+  EXPECT_EQ(run_cli(arguments, {console, environment_, none, worker}), 69);
+  EXPECT_FALSE(std::filesystem::exists(marker)) << "a worker was started before the port was there";
   EXPECT_THAT(err.str(), HasSubstr(port));
   EXPECT_EQ(out.str(), "");
 }

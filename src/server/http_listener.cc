@@ -19,34 +19,16 @@ using Tcp = asio::ip::tcp;
 // After an accept that failed, mostly for want of file descriptors: some connection may end meanwhile.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
-Error bind_error(const boost::system::error_code& code, const ServerOptions& options) {
-  const std::string place = options.host + ":" + std::to_string(options.port);
-  if (code == asio::error::address_in_use) {
-    return Error{ErrorCode::kPortInUse, "the address " + place + " is in use by another program",
-                 "stop that, or choose another port with --port", "server.port"};
-  }
-  return Error{ErrorCode::kConfigInvalid, "cannot listen on " + place + ": " + code.message(),
-               "choose an address of this machine, and a port that this user may open", "server.host"};
-}
-
 }  // namespace
 
 HttpListener::HttpListener(asio::io_context& io, ServerContext& server)
     : io_(io), server_(server), acceptor_(asio::make_strand(io)), pause_(acceptor_.get_executor()) {}
 
-Status HttpListener::listen() {
+Status HttpListener::listen(ListeningSocket socket) {
   boost::system::error_code code;
-  Tcp::resolver resolver(io_);
-  const auto found = resolver.resolve(server_.options.host, std::to_string(server_.options.port),
-                                      Tcp::resolver::passive | Tcp::resolver::numeric_service, code);
-  if (code || found.empty()) return bind_error(code, server_.options);
-  const Tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_.open(endpoint.protocol(), code);
-  if (!code) acceptor_.set_option(Acceptor::reuse_address(true), code);
-  if (!code) acceptor_.bind(endpoint, code);
-  if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
-  if (code) return bind_error(code, server_.options);
-  port_ = acceptor_.local_endpoint(code).port();
+  port_ = socket.port();
+  acceptor_.assign(socket.is_ipv6() ? Tcp::v6() : Tcp::v4(), socket.release(), code);
+  if (code) return Error{ErrorCode::kInternal, "cannot accept connections: " + code.message()};
   accept_next();
   return {};
 }

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "server/http_session.h"
+#include "server/listening_socket.h"
 #include "server/server_context.h"
 
 namespace llama_gpu::server {
@@ -25,8 +26,8 @@ class HttpListener : public SessionObserver {
   // REQUIRES: no session is left, and nothing runs `io`.
   ~HttpListener() override = default;
 
-  // Binds and accepts from now on. kPortInUse; kConfigInvalid for an address that is not this machine's.
-  Status listen();
+  // Accepts from now on.
+  Status listen(ListeningSocket socket);
   // What was bound to.
   uint16_t port() const { return port_; }
 

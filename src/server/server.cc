@@ -38,8 +38,8 @@ class Server::Impl {
                  .access = AccessControl(options_)},
         listener_(io_, context_) {}
 
-  Status start() {
-    TRY_STATUS(listener_.listen());
+  Status start(ListeningSocket socket) {
+    TRY_STATUS(listener_.listen(std::move(socket)));
     for (int32_t i = 0; i < options_.num_threads; ++i) threads_.emplace_back([this] { run(); });
     return {};
   }
@@ -84,11 +84,16 @@ class Server::Impl {
 };
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts parts) {
-  TRY_STATUS(check_bind_address(options));
+  TRY(ListeningSocket socket, ListeningSocket::open(options));
+  return start(std::move(options), parts, std::move(socket));
+}
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts parts,
+                                              ListeningSocket socket) {
   // A client that leaves while it is written to is an ordinary event, not a reason to end.
   std::signal(SIGPIPE, SIG_IGN);
   auto impl = std::make_unique<Impl>(std::move(options), parts);
-  TRY_STATUS(impl->start());
+  TRY_STATUS(impl->start(std::move(socket)));
   parts.metrics.on_collect(
       [host = &parts.host](telemetry::Registry& metrics) { collect_metrics(*host, metrics); });
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "server/assets.h"
+#include "server/listening_socket.h"
 #include "server/server_options.h"
 #include "supervisor/model_host.h"
 #include "telemetry/registry.h"
@@ -23,8 +24,10 @@ struct ServerParts {
 // The HTTP API and the dashboard, listening from start() to drain(). Thread-safe.
 class Server {
  public:
-  // Errors: kConfigInvalid (an address that others can reach, without a key), kPortInUse. Sets SIGPIPE to be
-  // ignored in this process.
+  // Listens on `socket`, which was opened with the same options. Sets SIGPIPE to be ignored in this process.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, ServerParts parts,
+                                               ListeningSocket socket);
+  // Opens the socket, too: errors of ListeningSocket::open.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, ServerParts parts);
   // drain(0) where that was not called.
   ~Server();

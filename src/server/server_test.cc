@@ -174,6 +174,27 @@ TEST_F(ServerTest, SaysWhichAddressIsInUse) {
   EXPECT_THAT(second.error().message, HasSubstr("127.0.0.1:" + std::to_string(server_->port())));
 }
 
+TEST_F(ServerTest, AnswersClientsThatCameBeforeItStarted) {
+  ServerOptions options{.port = 0};
+  auto socket = ListeningSocket::open(options);
+  ASSERT_TRUE(socket.ok());
+  RawClient early(socket->port());
+  early.send(get("/livez"));
+  EXPECT_EQ(ListeningSocket::open({.port = socket->port()}).error().code, ErrorCode::kPortInUse);
+
+  auto started = Server::start(options, {.host = host_, .metrics = metrics_}, *std::move(socket));
+
+  ASSERT_TRUE(started.ok());
+  server_ = *std::move(started);
+  EXPECT_THAT(early.read_answer(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, GivesAnAddressBackThatItDidNotUse) {
+  const uint16_t port = ListeningSocket::open({.port = 0})->port();
+
+  EXPECT_TRUE(ListeningSocket::open({.port = port}).ok());
+}
+
 TEST_F(ServerTest, RefusesAddressesThatAreNotItsOwn) {
   for (const std::string host : {"no.such.name.invalid", "192.0.2.1"}) {
     const auto started =
