@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/cli.h"
+#include "app/fault_report.h"
 #include "base/log.h"
 
 namespace {
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
   try {
     app::Interrupts interrupts;
     app::install_signal_handlers(interrupts);
+    app::report_cut_files();
     const app::Environment environment = app::Environment::of_process();
     app::Console console = app::Console::of_process(environment.get("NO_COLOR"), environment.get("TERM"));
     const std::vector<std::string> arguments(argv + 1, argv + argc);
