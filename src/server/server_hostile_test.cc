@@ -199,6 +199,18 @@ TEST_F(ServerTest, FreesThePlaceOfAClientThatLeavesInTheMiddleOfAStream) {
   EXPECT_EQ(host_.wait_for_cancels(1).front(), request.request.id);
 }
 
+// docs/adr/0004-the-end-of-sending-is-leaving.md
+TEST_F(ServerTest, TakesTheEndOfSendingForLeaving) {
+  start();
+  const auto client = connect();
+  client->send(get("/version") + post("/v1/chat/completions", chat()));
+  const auto request = host_.wait_for_request();
+  client->finish_sending();
+
+  EXPECT_EQ(host_.wait_for_cancels(1).front(), request.request.id);
+  EXPECT_THAT(client->read_all(), StartsWith("HTTP/1.1 200"));  // what was ready before
+}
+
 TEST_F(ServerTest, NoticesAClientThatLeavesThoughItsNextRequestsFillTheBuffer) {
   start();
   const auto client = connect();
