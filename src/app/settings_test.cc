@@ -99,6 +99,14 @@ TEST(Settings, SayWhatWasExpectedOfAValue) {
   EXPECT_THAT(toml_error("[models]\ndir = \"a\\u0000b\"\n"), HasSubstr("expected a string"));
 }
 
+TEST(Settings, NameWhatStandsWhereASectionOrAnItemShould) {
+  EXPECT_THAT(toml_error("server = true\n"), HasSubstr("'server' is true, expected a table"));
+  EXPECT_THAT(toml_error("server = 1.5\n"), HasSubstr("'server' is a decimal number, expected a table"));
+  EXPECT_THAT(toml_error("server = \"x\"\n"), HasSubstr("'server' is 'x', expected a table"));
+  EXPECT_THAT(toml_error("[server]\nallowed_hosts = [[\"a\"]]\n"),
+              HasSubstr("'server.allowed_hosts' is a list, expected a list of strings"));
+}
+
 TEST(Settings, PointAtBrokenToml) {
   EXPECT_THAT(toml_error("[server\nport = 1\n"), HasSubstr("c.toml:1:8: "));
   EXPECT_THAT(toml_error("port = \n"), HasSubstr("c.toml:1:"));

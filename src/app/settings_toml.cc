@@ -15,20 +15,15 @@ SettingOrigin origin_at(std::string_view path, const toml::source_position& at) 
           std::string(path) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column)};
 }
 
+// Of a node that value_text does not show itself.
 std::string_view type_name(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table:
       return "a table";
     case toml::node_type::array:
       return "a list";
-    case toml::node_type::string:
-      return "a string";
-    case toml::node_type::integer:
-      return "an integer";
     case toml::node_type::floating_point:
       return "a decimal number";
-    case toml::node_type::boolean:
-      return "true or false";
     default:
       return "a date or time";
   }
