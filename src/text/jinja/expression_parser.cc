@@ -325,9 +325,7 @@ Result<ExpressionPtr> ExpressionParser::parse_postfix(ExpressionPtr expression) 
     } else if (token.is_operator("[")) {
       TRY(expression, parse_subscript(std::move(expression)));
     } else if (token.is_operator("(")) {
-      TRY(ArgumentList arguments, parse_arguments());
-      const SourceOffset offset = expression->offset;
-      TRY(expression, make(offset, Call{std::move(expression), std::move(arguments)}));
+      TRY(expression, parse_call(std::move(expression)));
     } else {
       return expression;
     }
@@ -419,6 +417,12 @@ Result<ArgumentList> ExpressionParser::parse_arguments() {
   return arguments;
 }
 
+Result<ExpressionPtr> ExpressionParser::parse_call(ExpressionPtr callee) {
+  TRY(ArgumentList arguments, parse_arguments());
+  const SourceOffset offset = callee->offset;
+  return make(offset, Call{std::move(callee), std::move(arguments)});
+}
+
 Result<ExpressionPtr> ExpressionParser::parse_filters_and_tests(ExpressionPtr expression) {
   for (;;) {
     const Token& token = cursor_.current();
@@ -428,9 +432,7 @@ Result<ExpressionPtr> ExpressionParser::parse_filters_and_tests(ExpressionPtr ex
     } else if (token.is_name("is")) {
       TRY(expression, parse_test(std::move(expression)));
     } else if (token.is_operator("(")) {
-      TRY(ArgumentList arguments, parse_arguments());
-      const SourceOffset offset = expression->offset;
-      TRY(expression, make(offset, Call{std::move(expression), std::move(arguments)}));
+      TRY(expression, parse_call(std::move(expression)));
     } else {
       return expression;
     }

@@ -67,6 +67,7 @@ class ExpressionParser {
   Result<Target> parse_target();
   // Filters behind `subject` (null for a block's text). `first_is_named`: the first one stands without a `|`.
   Result<ExpressionPtr> parse_filters(ExpressionPtr subject, bool first_is_named);
+  Result<ExpressionPtr> parse_call(ExpressionPtr callee);
   Result<ArgumentList> parse_arguments();
 
   // Levels of nesting now, which the statements count, too.

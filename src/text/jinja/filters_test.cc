@@ -258,6 +258,8 @@ TEST(Filters, PickItems) {
       "{{ list|slice(0)|list }}",
       "{{ 5|sort }}",
       "{{ [{}]|sort(attribute='a.b') }}",
+      "{{ [1]|sort(reverse=nosuch) }}",
+      "{{ {}|dictsort(reverse=none) }}",
       "{{ 5|reverse }}",
       "{{ 5|batch(1)|list }}",
   });

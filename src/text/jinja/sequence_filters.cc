@@ -123,7 +123,8 @@ Result<Value> sort_filter(Runtime& runtime, const BoundArguments& arguments) {
     TRY(Value key, sort_key(runtime, item, arguments.get(3), bool_argument(arguments, 2)));
     keys.push_back(std::move(key));
   }
-  TRY(items, sorted(runtime, items, keys, bool_argument(arguments, 1)));
+  TRY(const int64_t reverse, int_argument(runtime, arguments, 1, 0));
+  TRY(items, sorted(runtime, items, keys, reverse != 0));
   return runtime.make_sequence(std::move(items));
 }
 
@@ -143,7 +144,8 @@ Result<Value> dictsort_filter(Runtime& runtime, const BoundArguments& arguments)
     keys.push_back(std::move(key));
   }
   TRY(std::vector<Value> items, dict_items(runtime, *dict));
-  TRY(items, sorted(runtime, items, keys, bool_argument(arguments, 3)));
+  TRY(const int64_t reverse, int_argument(runtime, arguments, 3, 0));
+  TRY(items, sorted(runtime, items, keys, reverse != 0));
   return runtime.make_sequence(std::move(items));
 }
 
