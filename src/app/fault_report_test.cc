@@ -23,7 +23,8 @@ TEST(FaultReportDeathTest, SaysThatAMappedFileWasCutShort) {
     std::exit(static_cast<int>(gone));
   };
 
-  EXPECT_EXIT(read_it(), testing::ExitedWithCode(66), "^llama-gpu: a model file was cut short while it was read");
+  EXPECT_EXIT(read_it(), testing::ExitedWithCode(66),
+              "^llama-gpu: a model file was cut short while it was read");
 }
 
 TEST(FaultReportDeathTest, LeavesOtherFaultsAsTheyAre) {
