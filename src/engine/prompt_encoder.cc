@@ -26,7 +26,7 @@ Result<std::unique_ptr<const PromptEncoder>> PromptEncoder::create(const formats
   std::unique_ptr<const text::ChatTemplate> chat_template;
   TRY(std::string source, metadata.string_or(kTemplateKey, ""));
   if (!source.empty()) {
-    auto parsed = text::ChatTemplate::parse(std::move(source));
+    auto parsed = text::ChatTemplate::parse(source);
     if (parsed.ok()) {
       chat_template = std::move(parsed).value();
     } else {

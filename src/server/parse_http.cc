@@ -12,6 +12,8 @@
 namespace llama_gpu::server {
 namespace {
 
+constexpr size_t kLastChunkBytes = std::string_view("0\r\n\r\n").size();
+
 namespace http = boost::beast::http;
 
 Error bad_request(std::string why) {
@@ -163,6 +165,8 @@ Status HttpParser::limit_body(uint64_t max_bytes) {
 Result<size_t> HttpParser::feed_body(std::string_view bytes) {
   size_t used = 0;
   while (used < bytes.size() && !is_complete()) {
+    // The end of a chunked body has five bytes, and Beast asserts that it is never asked about fewer.
+    if (request_.is_chunked && bytes.size() - used < kLastChunkBytes) break;
     boost::beast::error_code code;
     const size_t taken =
         beast_->parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);

@@ -80,6 +80,16 @@ TEST(HttpParser, ReadsChunksWithExtensionsAndTrailersAndKeepsTheTrailersOut) {
   }
 }
 
+TEST(HttpParser, ReadsABodyOfNoChunksHoweverItComes) {
+  const std::string bytes = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nF: x\r\n\r\n";
+  for (size_t portion = 1; portion <= bytes.size(); ++portion) {
+    Reading reading(bytes, portion);
+
+    ASSERT_TRUE(reading.parser.is_complete()) << portion << reading.error.message;
+    EXPECT_EQ(reading.parser.take().body, "");
+  }
+}
+
 TEST(HttpParser, LeavesTheNextRequestAlone) {
   Reading reading("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
 

@@ -56,7 +56,7 @@ class JinjaChatTemplate final : public ChatTemplate {
 
 }  // namespace
 
-Result<std::unique_ptr<const ChatTemplate>> ChatTemplate::parse(std::string source,
+Result<std::unique_ptr<const ChatTemplate>> ChatTemplate::parse(std::string_view source,
                                                                 ChatTemplateLimits limits) {
   if (source.size() > kMaxTemplateBytes) {
     return Error{ErrorCode::kTemplateError,

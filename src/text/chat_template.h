@@ -41,7 +41,7 @@ struct ChatTemplateLimits {
 class ChatTemplate {
  public:
   // kTemplateError with line and column.
-  static Result<std::unique_ptr<const ChatTemplate>> parse(std::string source,
+  static Result<std::unique_ptr<const ChatTemplate>> parse(std::string_view source,
                                                            ChatTemplateLimits limits = {});
   virtual ~ChatTemplate() = default;
 

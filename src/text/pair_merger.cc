@@ -23,10 +23,6 @@ constexpr uint64_t kFree = UINT64_MAX;
 constexpr TokenId kGone = -1;
 constexpr uint32_t kNone = UINT32_MAX;
 
-uint64_t pair_of(TokenId left, TokenId right) {
-  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
-}
-
 }  // namespace
 
 MergeTable::MergeTable(size_t num_merges) {

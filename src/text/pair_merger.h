@@ -17,6 +17,11 @@ struct Merge {
   TokenId result = 0;
 };
 
+// Two neighbours as one key, the left one first.
+constexpr uint64_t pair_of(TokenId left, TokenId right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
+
 // Merges by the pair that they join: a hash table in one array. Immutable once built.
 class MergeTable {
  public:

@@ -63,10 +63,6 @@ std::string spelling_of(char32_t c) {
   return spelling;
 }
 
-uint64_t pair_of(TokenId left, TokenId right) {
-  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
-}
-
 // Makes the symbols and merges of a vocabulary.
 class VocabularyBuilder {
  public:

@@ -183,14 +183,14 @@ Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key) 
 }
 
 Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path, const Value& otherwise) {
-  const auto or_otherwise = [&](Value value) {
+  const auto or_otherwise = [&](const Value& value) {
     return value.is_undefined() && !otherwise.is_none() ? otherwise : value;
   };
   const TaggedText* names = path.as_text();
   if (path.is_none()) return object;
   if (names == nullptr) {
     TRY(Value found, get_item(runtime, object, path));
-    return or_otherwise(std::move(found));
+    return or_otherwise(found);
   }
   Value value = object;
   for (std::string_view rest = names->bytes();;) {
@@ -200,7 +200,7 @@ Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path,
     const auto [stop, error] = std::from_chars(part.data(), part.data() + part.size(), index);
     const bool is_index = error == std::errc() && stop == part.data() + part.size() && part.front() != '-';
     TRY(value, get_item(runtime, value, is_index ? Value(index) : Value::text(std::string(part))));
-    value = or_otherwise(std::move(value));
+    value = or_otherwise(value);
     if (end == rest.size()) return value;
     rest.remove_prefix(end + 1);
   }

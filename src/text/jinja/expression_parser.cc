@@ -11,8 +11,6 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-const char* const kSyntaxHint = "correct the model's chat template, or use another one";
-
 std::string described(const Token& token) {
   switch (token.type) {
     case TokenType::kEnd:
@@ -84,7 +82,7 @@ Result<std::string> TokenCursor::expect_any_name() {
 }
 
 Error TokenCursor::fail(SourceOffset offset, std::string message) const {
-  return template_error(source_, offset, std::move(message), kSyntaxHint);
+  return syntax_error(source_, offset, std::move(message));
 }
 
 Error TokenCursor::unexpected(std::string_view expected) const {

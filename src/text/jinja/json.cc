@@ -13,8 +13,6 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-constexpr Origin kOwn = Origin::kTemplate;
-
 std::string unicode_escape(char32_t unit) {
   std::array<char, 8> buffer;
   const int size = std::snprintf(buffer.data(), buffer.size(), "\\u%04x", static_cast<unsigned>(unit));
@@ -63,13 +61,13 @@ class JsonWriter {
 
 void JsonWriter::break_line() {
   if (!style_.indent) return;
-  out_.append("\n", kOwn);
+  out_.append("\n", Origin::kTemplate);
   out_.repeat(*style_.indent, level_);
 }
 
 void JsonWriter::write_text(const TaggedText& text) {
   const std::string_view bytes = text.bytes();
-  out_.append("\"", kOwn);
+  out_.append("\"", Origin::kTemplate);
   size_t plain = 0;
   for (size_t pos = 0; pos < bytes.size() && !out_.is_full();) {
     const size_t next = pos + char_size(bytes, pos);
@@ -81,12 +79,12 @@ void JsonWriter::write_text(const TaggedText& text) {
     pos = next;
   }
   out_.append(text, plain, bytes.size());
-  out_.append("\"", kOwn);
+  out_.append("\"", Origin::kTemplate);
 }
 
 Status JsonWriter::write_items(const std::vector<Value>& items) {
-  if (items.empty()) return out_.append("[]", kOwn), Status();
-  out_.append("[", kOwn);
+  if (items.empty()) return out_.append("[]", Origin::kTemplate), Status();
+  out_.append("[", Origin::kTemplate);
   ++level_;
   for (size_t i = 0; i < items.size(); ++i) {
     if (i != 0) out_.append(style_.item_separator);
@@ -95,7 +93,7 @@ Status JsonWriter::write_items(const std::vector<Value>& items) {
   }
   --level_;
   break_line();
-  out_.append("]", kOwn);
+  out_.append("]", Origin::kTemplate);
   return {};
 }
 
@@ -105,9 +103,9 @@ Status JsonWriter::write_key(const Value& key) {
   if (!number && !key.is_none()) {
     return runtime_.fail("JSON has no keys of type '" + std::string(key.type_name()) + "'");
   }
-  out_.append("\"", kOwn);
+  out_.append("\"", Origin::kTemplate);
   TRY_STATUS(write(key));
-  out_.append("\"", kOwn);
+  out_.append("\"", Origin::kTemplate);
   return {};
 }
 
@@ -121,13 +119,13 @@ Result<std::vector<Dict::Entry>> JsonWriter::sorted_entries(const Dict& dict) {
 }
 
 Status JsonWriter::write_dict(const Dict& dict) {
-  if (dict.size() == 0) return out_.append("{}", kOwn), Status();
+  if (dict.size() == 0) return out_.append("{}", Origin::kTemplate), Status();
   std::vector<Dict::Entry> sorted;
   if (style_.sort_keys) {
     TRY(sorted, sorted_entries(dict));
   }
   const auto& entries = style_.sort_keys ? sorted : dict.entries();
-  out_.append("{", kOwn);
+  out_.append("{", Origin::kTemplate);
   ++level_;
   for (size_t i = 0; i < entries.size(); ++i) {
     if (i != 0) out_.append(style_.item_separator);
@@ -138,7 +136,7 @@ Status JsonWriter::write_dict(const Dict& dict) {
   }
   --level_;
   break_line();
-  out_.append("}", kOwn);
+  out_.append("}", Origin::kTemplate);
   return {};
 }
 
@@ -146,10 +144,12 @@ Status JsonWriter::write(const Value& value) {
   const Runtime::Level level(runtime_);
   TRY_STATUS(runtime_.check_depth());
   TRY_STATUS(runtime_.spend());
-  if (value.is_none()) return out_.append("null", kOwn), Status();
-  if (value.is_bool()) return out_.append(value.is_true() ? "true" : "false", kOwn), Status();
-  if (const auto integer = value.as_int()) return out_.append(std::to_string(*integer), kOwn), Status();
-  if (const auto number = value.as_number()) return out_.append(json_number(*number), kOwn), Status();
+  if (value.is_none()) return out_.append("null", Origin::kTemplate), Status();
+  if (value.is_bool()) return out_.append(value.is_true() ? "true" : "false", Origin::kTemplate), Status();
+  if (const auto integer = value.as_int())
+    return out_.append(std::to_string(*integer), Origin::kTemplate), Status();
+  if (const auto number = value.as_number())
+    return out_.append(json_number(*number), Origin::kTemplate), Status();
   if (const TaggedText* text = value.as_text()) return write_text(*text), runtime_.spend_bytes(text->size());
   if (const Dict* dict = value.as_dict()) return write_dict(*dict);
   if (const Sequence* sequence = value.as_sequence(); sequence != nullptr && !sequence->is_view()) {

@@ -12,8 +12,6 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-const char* const kSyntaxHint = "correct the model's chat template, or use another one";
-
 bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Where whitespace that starts at `pos` ends.
@@ -68,7 +66,7 @@ class Lexer {
     tokens_.push_back({type, std::move(text), offset});
   }
   Error fail(size_t offset, std::string message) const {
-    return template_error(source_, offset, std::move(message), kSyntaxHint);
+    return syntax_error(source_, offset, std::move(message));
   }
 
   std::string_view source_;

@@ -92,10 +92,10 @@ Result<Value> ask_text(Runtime& runtime, const Arguments& arguments, std::string
   return call_builtin(runtime, *find_builtin(text_methods(), method), {{std::move(text)}, {}});
 }
 
-Result<Value> is_lower(Runtime& runtime, const Arguments& arguments) {
+Result<Value> is_lower_text(Runtime& runtime, const Arguments& arguments) {
   return ask_text(runtime, arguments, "islower");
 }
-Result<Value> is_upper(Runtime& runtime, const Arguments& arguments) {
+Result<Value> is_upper_text(Runtime& runtime, const Arguments& arguments) {
   return ask_text(runtime, arguments, "isupper");
 }
 
@@ -133,7 +133,7 @@ constexpr std::array kTests = {
     Builtin{"iterable", "value", of_value<is_iterable>},
     Builtin{"le", "a b", is_less_or_equal<false>},
     Builtin{"lessthan", "a b", is_less<false>},
-    Builtin{"lower", "value", is_lower},
+    Builtin{"lower", "value", is_lower_text},
     Builtin{"lt", "a b", is_less<false>},
     Builtin{"mapping", "value", of_value<is_mapping>},
     Builtin{"ne", "a b", is_equal<false>},
@@ -146,7 +146,7 @@ constexpr std::array kTests = {
     Builtin{"test", "value", is_name_of<find_test>},
     Builtin{"true", "value", of_value<is_true>},
     Builtin{"undefined", "value", of_value<is_undefined>},
-    Builtin{"upper", "value", is_upper},
+    Builtin{"upper", "value", is_upper_text},
 };
 
 }  // namespace

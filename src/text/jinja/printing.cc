@@ -12,8 +12,6 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-constexpr Origin kOwn = Origin::kTemplate;
-
 std::string escape_of(char32_t code) {
   std::array<char, 16> buffer;
   const char* format = code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x";
@@ -32,7 +30,7 @@ void append_text_repr(TextBuilder& out, const TaggedText& text) {
   const std::string_view bytes = text.bytes();
   const bool has_single = bytes.find('\'') != bytes.npos, has_double = bytes.find('"') != bytes.npos;
   const char quote = has_single && !has_double ? '"' : '\'';
-  out.append({&quote, 1}, kOwn);
+  out.append({&quote, 1}, Origin::kTemplate);
   size_t plain = 0;
   for (size_t pos = 0; pos < bytes.size() && !out.is_full();) {
     const size_t next = pos + char_size(bytes, pos);
@@ -44,26 +42,26 @@ void append_text_repr(TextBuilder& out, const TaggedText& text) {
     pos = next;
   }
   out.append(text, plain, bytes.size());
-  out.append({&quote, 1}, kOwn);
+  out.append({&quote, 1}, Origin::kTemplate);
 }
 
 Status append_items_repr(Runtime& runtime, TextBuilder& out, const std::vector<Value>& items) {
   for (size_t i = 0; i < items.size(); ++i) {
-    if (i != 0) out.append(", ", kOwn);
+    if (i != 0) out.append(", ", Origin::kTemplate);
     TRY_STATUS(append_repr(runtime, out, items[i]));
   }
   return {};
 }
 
 Status append_dict_repr(Runtime& runtime, TextBuilder& out, const Dict& dict) {
-  out.append("{", kOwn);
+  out.append("{", Origin::kTemplate);
   for (size_t i = 0; i < dict.size(); ++i) {
-    if (i != 0) out.append(", ", kOwn);
+    if (i != 0) out.append(", ", Origin::kTemplate);
     TRY_STATUS(append_repr(runtime, out, dict.entries()[i].key));
-    out.append(": ", kOwn);
+    out.append(": ", Origin::kTemplate);
     TRY_STATUS(append_repr(runtime, out, dict.entries()[i].value));
   }
-  out.append("}", kOwn);
+  out.append("}", Origin::kTemplate);
   return {};
 }
 
@@ -72,7 +70,7 @@ struct ReprVisitor {
   Runtime& runtime;
   TextBuilder& out;
 
-  void add(std::string_view bytes) const { out.append(bytes, kOwn); }
+  void add(std::string_view bytes) const { out.append(bytes, Origin::kTemplate); }
   Status put(std::string_view bytes) const { return add(bytes), Status(); }
   Status operator()(const Undefined&) const { return put("Undefined"); }
   Status operator()(const None&) const { return put("None"); }

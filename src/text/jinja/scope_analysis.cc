@@ -337,8 +337,7 @@ class Analyzer {
   }
 
   Error fail(SourceOffset offset, std::string message) const {
-    return template_error(source_, offset, std::move(message),
-                          "correct the model's chat template, or use another one");
+    return syntax_error(source_, offset, std::move(message));
   }
 
   std::string_view source_;

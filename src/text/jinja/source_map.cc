@@ -21,4 +21,9 @@ Error template_error(std::string_view source, SourceOffset offset, std::string m
                std::move(hint)};
 }
 
+Error syntax_error(std::string_view source, SourceOffset offset, std::string message) {
+  return template_error(source, offset, std::move(message),
+                        "correct the model's chat template, or use another one");
+}
+
 }  // namespace llama_gpu::text::jinja

@@ -18,4 +18,7 @@ std::string describe_place(std::string_view source, SourceOffset offset);
 // kTemplateError at a place of the template.
 Error template_error(std::string_view source, SourceOffset offset, std::string message, std::string hint);
 
+// The same for a template that cannot be read at all.
+Error syntax_error(std::string_view source, SourceOffset offset, std::string message);
+
 }  // namespace llama_gpu::text::jinja

@@ -17,7 +17,7 @@ namespace llama_gpu::text::jinja {
 namespace {
 
 // What was made from markup is markup.
-Result<Value> keep_markup(Runtime& runtime, const Value& from, Value text) {
+Result<Value> keep_markup(Runtime& runtime, const Value& from, const Value& text) {
   return from.is_markup() ? mark_as_markup(runtime, text) : text;
 }
 
@@ -30,7 +30,7 @@ template <CaseChange kChange>
 Result<Value> case_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
   TRY(Value changed, change_case(runtime, *text.as_text(), kChange));
-  return keep_markup(runtime, text, std::move(changed));
+  return keep_markup(runtime, text, changed);
 }
 
 bool starts_title_word(char32_t before) {
@@ -65,7 +65,7 @@ Result<Value> trim_filter(Runtime& runtime, const BoundArguments& arguments) {
   }
   TRY_STATUS(runtime.spend_bytes(text.as_text()->size() + (chars == nullptr ? 0 : chars->size())));
   TRY(Value stripped, runtime.make_text(strip(*text.as_text(), chars, Sides::kBoth)));
-  return keep_markup(runtime, text, std::move(stripped));
+  return keep_markup(runtime, text, stripped);
 }
 
 Result<Value> safe_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -137,7 +137,7 @@ Result<Value> indent_filter(Runtime& runtime, const BoundArguments& arguments) {
     pos = line.next;
   }
   TRY(Value indented, out.finish());
-  return keep_markup(runtime, arguments.at(0), std::move(indented));
+  return keep_markup(runtime, arguments.at(0), indented);
 }
 
 Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -171,7 +171,7 @@ Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
   out.append(*text.as_text());
   out.repeat(blank, missing - left);
   TRY(Value centered, out.finish());
-  return keep_markup(runtime, text, std::move(centered));
+  return keep_markup(runtime, text, centered);
 }
 
 Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments) {
@@ -188,7 +188,7 @@ Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments)
   size_t stop = char_offset(text->bytes(), static_cast<size_t>(length - end_length));
   if (!bool_argument(arguments, 2)) stop = std::min(text->bytes().substr(0, stop).rfind(' '), stop);
   TRY(Value start, runtime.make_text(text->slice(0, stop)));
-  TRY(start, keep_markup(runtime, arguments.at(0), std::move(start)));
+  TRY(start, keep_markup(runtime, arguments.at(0), start));
   return compute(runtime, BinaryOperator::kAdd, start, end);
 }
 

@@ -103,7 +103,7 @@ Result<Value> index_method(Runtime& runtime, const BoundArguments& arguments) {
   return runtime.fail("the text that is looked for is not there");
 }
 
-Result<Value> count_method(Runtime& runtime, const BoundArguments& arguments) {
+Result<Value> count_text_method(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const TaggedText* part, text_argument(runtime, arguments, 1));
   TRY(const Window area, window(runtime, arguments));
   if (area.is_empty) return Value(int64_t{0});
@@ -226,7 +226,7 @@ Result<Value> cased_are(Runtime& runtime, const BoundArguments& arguments) {
 constexpr std::array kTextMethods = {
     Builtin{"capitalize", "self", case_method<CaseChange::kCapitalize>},
     Builtin{"center", "self width fillchar?", pad_method<Padding::kBoth>},
-    Builtin{"count", "self sub start? end?", count_method},
+    Builtin{"count", "self sub start? end?", count_text_method},
     Builtin{"endswith", "self suffix start? end?", has_end<true>},
     Builtin{"find", "self sub start? end?", find_method<false>},
     Builtin{"format", "self **", format_method},

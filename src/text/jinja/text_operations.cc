@@ -38,8 +38,6 @@ size_t line_end_size(std::string_view text, size_t pos) {
   return is_end ? char_size(text, pos) : 0;
 }
 
-bool is_cased(char32_t code) { return is_upper(code) || is_lower(code); }
-
 // The character at `pos` after the change; `is_word_start` for kTitle, `pos` == 0 for kCapitalize.
 std::string changed_char(std::string_view text, size_t pos, CaseChange change, bool is_word_start) {
   switch (change) {

@@ -51,10 +51,6 @@ bool is_case_ignorable(char32_t code) {
          kPunctuation.find(code) != kPunctuation.npos;
 }
 
-bool is_cased(char32_t code) {
-  return is_upper(code) || is_lower(code) || category(code) == UTF8PROC_CATEGORY_LT;
-}
-
 // Whether a capital sigma at `pos` ends a word: a letter stands before it and none behind, marks not counted.
 bool ends_word(std::string_view text, size_t pos) {
   size_t before = pos;
@@ -123,6 +119,9 @@ bool is_alpha(char32_t code) {
 bool is_digit(char32_t code) { return category(code) == UTF8PROC_CATEGORY_ND; }
 bool is_upper(char32_t code) { return utf8proc_isupper(static_cast<utf8proc_int32_t>(code)) != 0; }
 bool is_lower(char32_t code) { return utf8proc_islower(static_cast<utf8proc_int32_t>(code)) != 0; }
+bool is_cased(char32_t code) {
+  return is_upper(code) || is_lower(code) || category(code) == UTF8PROC_CATEGORY_LT;
+}
 
 bool is_identifier_start(char32_t code) {
   return code == '_' || is_alpha(code) || category(code) == UTF8PROC_CATEGORY_NL;

@@ -28,6 +28,8 @@ bool is_alpha(char32_t code);
 bool is_digit(char32_t code);
 bool is_upper(char32_t code);
 bool is_lower(char32_t code);
+// Upper, lower or title case.
+bool is_cased(char32_t code);
 bool is_identifier_start(char32_t code);
 bool is_identifier_part(char32_t code);
 
