@@ -34,7 +34,7 @@ def declared_uses() -> dict[str, set[str]]:
     uses: dict[str, set[str]] = {layer: {layer} for layer in RANK_OF}
     for cmake in SRC.rglob("CMakeLists.txt"):
         for call in re.finditer(r"layer\((\w+)([^)]*)\)", cmake.read_text()):
-            named = re.search(r"USES\s+([\w\s]+?)(?:\bLIBS\b|\bTEST_LIBS\b|$)", call[2])
+            named = re.search(r"USES\s+([\w\s]+?)(?:\bLIBS\b|\bTEST_LIBS\b|\bTEST_LABEL\b|$)", call[2])
             uses.setdefault(layer_of(cmake), set()).update(named[1].split() if named else [])
     return uses
 

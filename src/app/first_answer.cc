@@ -10,7 +10,7 @@ namespace llama_gpu::app {
 namespace {
 
 constexpr int64_t kMaxTokens = 64;
-constexpr std::chrono::milliseconds kPoll{50};
+constexpr std::chrono::milliseconds kNewsPoll{50};
 
 // Hands what the host's thread hears to the thread that prints.
 class Inbox final : public supervisor::GenerationObserver {
@@ -29,7 +29,7 @@ class Inbox final : public supervisor::GenerationObserver {
   // What came since the last call; waits for something, but not for long.
   News take() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kPoll, [&] { return news_.is_finished || !news_.text.empty(); });
+    changed_.wait_for(lock, kNewsPoll, [&] { return news_.is_finished || !news_.text.empty(); });
     return std::exchange(news_, {});
   }
 

@@ -139,7 +139,7 @@ Status Pull::check_room(uint64_t missing_bytes) const {
 }
 
 Status Pull::append(std::string_view bytes) {
-  const Status written = part_.write(bytes);
+  Status written = part_.write(bytes);
   if (!written.ok()) {
     // Some of it may stand there: what counts is what the file has.
     const Result<uint64_t> size_bytes = part_.size_bytes();

@@ -45,7 +45,7 @@ void remember(LoadedSettings& settings, SettingId id, SettingOrigin origin) {
   settings.origins[static_cast<size_t>(id)] = std::move(origin);
 }
 
-std::string quoted(std::string_view text) { return "'" + escape_line(text, 200) + "'"; }
+std::string in_quotes(std::string_view text) { return "'" + escape_line(text, 200) + "'"; }
 
 // A secret from the file that NAME_FILE names, without the line end that editors leave.
 Result<std::optional<std::string>> read_secret_file(const Environment& environment,
@@ -95,7 +95,7 @@ Status check_variable_name(std::string_view name) {
     known.push_back(info.env);
   }
   return Error{ErrorCode::kConfigInvalid,
-               "environment variable " + quoted(name) + " is not a setting" + did_you_mean(name, known),
+               "environment variable " + in_quotes(name) + " is not a setting" + did_you_mean(name, known),
                "`llama-gpu config show` lists all settings", std::string(name)};
 }
 
@@ -125,9 +125,10 @@ std::vector<std::string> secret_variables() {
 Error bad_setting(SettingId id, std::string_view got, const SettingOrigin& origin) {
   const SettingInfo& info = setting_info(id);
   const std::string value = info.is_secret ? "not valid" : std::string(got);
-  return Error{ErrorCode::kConfigInvalid,
-               place_text(origin) + quoted(info.key) + " is " + value + ", expected " + expected_text(info),
-               std::string(info.help), std::string(info.key)};
+  return Error{
+      ErrorCode::kConfigInvalid,
+      place_text(origin) + in_quotes(info.key) + " is " + value + ", expected " + expected_text(info),
+      std::string(info.help), std::string(info.key)};
 }
 
 Status set_integer(LoadedSettings& settings, SettingId id, int64_t value, SettingOrigin origin) {
@@ -155,16 +156,16 @@ Status set_string(LoadedSettings& settings, SettingId id, std::string value, Set
   const SettingInfo& info = setting_info(id);
   if (info.type == SettingType::kSize) {
     const std::optional<int64_t> size = parse_size(value);
-    if (!size) return bad_setting(id, quoted(value), origin);
+    if (!size) return bad_setting(id, in_quotes(value), origin);
     return set_integer(settings, id, *size, std::move(origin));
   }
   const SettingField field = setting_field(settings.values, id);
   std::string* const* const target = std::get_if<std::string*>(&field);
   if (target == nullptr || !is_valid_utf8(value) || value.find('\0') != std::string::npos) {
-    return bad_setting(id, quoted(value), origin);
+    return bad_setting(id, in_quotes(value), origin);
   }
   if (info.type == SettingType::kChoice && std::ranges::find(info.choices, value) == info.choices.end()) {
-    Error error = bad_setting(id, quoted(value), origin);
+    Error error = bad_setting(id, in_quotes(value), origin);
     error.message += did_you_mean(value, info.choices);
     return error;
   }
@@ -187,7 +188,7 @@ Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view te
   switch (setting_info(id).type) {
     case SettingType::kInteger: {
       const std::optional<int64_t> number = parse_integer(trim(text));
-      if (!number) return bad_setting(id, quoted(text), origin);
+      if (!number) return bad_setting(id, in_quotes(text), origin);
       return set_integer(settings, id, *number, std::move(origin));
     }
     case SettingType::kBoolean: {
@@ -196,7 +197,7 @@ Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view te
         return set_boolean(settings, id, true, std::move(origin));
       if (word == "false" || word == "0" || word == "no")
         return set_boolean(settings, id, false, std::move(origin));
-      return bad_setting(id, quoted(text), origin);
+      return bad_setting(id, in_quotes(text), origin);
     }
     case SettingType::kList: {
       std::vector<std::string> items;

@@ -20,7 +20,7 @@
 namespace llama_gpu::server {
 
 // Makes the renderer of an API.
-using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(AnswerHead head, AnswerForm form);
+using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(const AnswerHead& head, AnswerForm form);
 
 // One client's request for text, from its parsed form to the last byte of its answer.
 //

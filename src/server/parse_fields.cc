@@ -124,12 +124,12 @@ std::optional<int64_t> whole_number(const Json& value) {
   return static_cast<int64_t>(number);
 }
 
-Error invalid_value(std::string param, const Json& value, std::string_view expected) {
+Error invalid_value(const std::string& param, const Json& value, std::string_view expected) {
   return Error{ErrorCode::kInvalidValue,
                "'" + param + "' is " + described(value) + ", expected " + std::string(expected), "", param};
 }
 
-Error missing_parameter(std::string param) {
+Error missing_parameter(const std::string& param) {
   return Error{ErrorCode::kMissingRequiredParameter, "'" + param + "' is missing", "", param};
 }
 

@@ -61,9 +61,9 @@ class Fields {
 std::optional<int64_t> whole_number(const Json& value);
 
 // kInvalidValue: "'<param>' is <value>, expected <expected>".
-Error invalid_value(std::string param, const Json& value, std::string_view expected);
+Error invalid_value(const std::string& param, const Json& value, std::string_view expected);
 
 // kMissingRequiredParameter for `param`.
-Error missing_parameter(std::string param);
+Error missing_parameter(const std::string& param);
 
 }  // namespace llama_gpu::server

@@ -48,8 +48,8 @@ class AnswerRenderer {
 };
 
 // The two forms of OpenAI's API.
-std::unique_ptr<AnswerRenderer> make_chat_renderer(AnswerHead head, AnswerForm form);
-std::unique_ptr<AnswerRenderer> make_completion_renderer(AnswerHead head, AnswerForm form);
+std::unique_ptr<AnswerRenderer> make_chat_renderer(const AnswerHead& head, AnswerForm form);
+std::unique_ptr<AnswerRenderer> make_completion_renderer(const AnswerHead& head, AnswerForm form);
 
 // What both share: {"id":...,"object":...,"created":...,"model":... without the closing brace.
 std::string render_head(const AnswerHead& head, std::string_view object);

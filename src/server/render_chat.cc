@@ -116,9 +116,9 @@ class ChatDocument : public AnswerRenderer {
 
 }  // namespace
 
-std::unique_ptr<AnswerRenderer> make_chat_renderer(AnswerHead head, AnswerForm form) {
+std::unique_ptr<AnswerRenderer> make_chat_renderer(const AnswerHead& head, AnswerForm form) {
   if (form.is_stream) return std::make_unique<ChatStream>(head, std::move(form));
-  return std::make_unique<ChatDocument>(std::move(head), std::move(form));
+  return std::make_unique<ChatDocument>(head, std::move(form));
 }
 
 }  // namespace llama_gpu::server

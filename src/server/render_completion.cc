@@ -85,7 +85,7 @@ class CompletionRenderer : public AnswerRenderer {
 
 }  // namespace
 
-std::unique_ptr<AnswerRenderer> make_completion_renderer(AnswerHead head, AnswerForm form) {
+std::unique_ptr<AnswerRenderer> make_completion_renderer(const AnswerHead& head, AnswerForm form) {
   return std::make_unique<CompletionRenderer>(head, std::move(form));
 }
 

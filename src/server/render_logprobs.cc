@@ -47,7 +47,7 @@ void append_separated(std::string& list, std::string_view json) {
   list += json;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   append_json_escaped(out, text);
   return out += '"';
@@ -60,7 +60,7 @@ std::string top_object(const engine::TokenLogprob& token) {
   const auto add = [&](std::string_view bytes, float logprob) {
     const auto [name, is_new] = names.insert(token_name(bytes));
     if (!is_new) return;
-    append_separated(out, quoted(*name));
+    append_separated(out, json_quoted(*name));
     out += ':';
     append_json_number(out, logprob);
   };
@@ -100,7 +100,7 @@ void ChatLogprobs::take(std::string& out) {
 }
 
 void CompletionLogprobs::append(const engine::TokenLogprob& token, bool has_score) {
-  append_separated(tokens_, quoted(token_name(token.bytes)));
+  append_separated(tokens_, json_quoted(token_name(token.bytes)));
   std::string score = "null";
   if (has_score) {
     score.clear();
