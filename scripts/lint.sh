@@ -31,6 +31,7 @@ no_local_paths() { ! git grep -nIE 'https?://[a-z0-9.-]*(pypi|npmjs|debian)\.(or
 
 if [ "$fix" = --fix ]; then format_cpp -i; fi
 check clang-format format_cpp
+check clang-tidy scripts/tidy.sh
 check layers /usr/bin/python3 scripts/check_layers.py
 check budgets /usr/bin/python3 scripts/check_budgets.py
 check documented /usr/bin/python3 scripts/check_docs.py

@@ -177,7 +177,7 @@ void GenerationExchange::launch() {
   AnswerHead head{.id = random_id(api_.id_prefix),
                   .created_unix_seconds = server_.clock.unix_seconds(),
                   .model = call_.model};
-  renderer_ = api_.make_renderer(std::move(head), std::move(form_));
+  renderer_ = api_.make_renderer(head, std::move(form_));
   mailbox_ =
       std::make_shared<Mailbox>(writer_, weak_from_this(), server_.options.limits.max_waiting_news_bytes);
   for (size_t i = 0; i < call_.requests.size(); ++i) {
