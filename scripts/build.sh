@@ -13,7 +13,8 @@ if [ ! -f "build/$preset/build.ninja" ]; then
     die "cmake failed, see $log"
   }
 fi
-if ! ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null | grep -q "no work to do"; then
+# A dry run lists the look for new files as a step too.
+if ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null | grep -qE "Building|Linking"; then
   say "building build/$preset ($(nproc) cores): see $log"
 fi
 ninja -C "build/$preset" "${@:-all}" >>"$log" 2>&1 || {
