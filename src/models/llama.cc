@@ -124,7 +124,7 @@ MatrixView<const float> LlamaModel::forward(Stream& stream, const ForwardArgs& a
   ops_.gather_rows(stream, {.x = b.x, .rows = layout.output_rows, .y = b.last});
   ops_.rms_norm(stream, {.x = b.last, .weight = *output_norm_, .eps = config_.norm_eps, .y = b.last});
   const LinearTarget logits[] = {{&lm_head(), b.logits}};
-  ops_.linear(stream, {.x = b.last, .targets = logits});
+  ops_.linear(stream, {.x = b.last, .targets = logits, .is_precise = true});
   return b.logits;
 }
 

@@ -47,6 +47,8 @@ struct LinearTarget {
 struct LinearArgs {
   MatrixView<const float> x;  // [rows, in]
   std::span<const LinearTarget> targets;
+  // Whether accuracy is worth more time than usual: for logits, whose errors nothing evens out any more.
+  bool is_precise = false;
 };
 
 // angles[r] = cos and sin of position[r] * inverse_frequency[i], interleaved (cos, sin), in double before

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <numeric>
 
 #include "conformance/harness.h"
 #include "conformance/tolerance.h"
@@ -19,23 +20,29 @@ class LinearConformance : public ::testing::TestWithParam<std::tuple<Candidate, 
   }
 };
 
+// The largest magnitude of each 32 activations of row r.
+std::vector<double> block_magnitudes(const Matrix& x, int64_t r) {
+  std::vector<double> largest(static_cast<size_t>((x.cols() + 31) / 32));
+  for (int64_t k = 0; k < x.cols(); ++k) {
+    double& block = largest[static_cast<size_t>(k / 32)];
+    block = std::max(block, std::abs(double{x.at(r, k)}));
+  }
+  return largest;
+}
+
 // Bound of each output: the activations' steps times the weights' magnitudes, and float sums.
-Matrix linear_bounds(const Tensor& weight, const Matrix& x, bool is_quantised) {
+Matrix linear_bounds(const Tensor& weight, const Matrix& x, bool is_quantised, bool is_precise = false) {
   Matrix bounds(x.rows(), weight.rows);
-  for (int64_t out = 0; out < weight.rows; ++out) {
-    const std::vector<float> w = weight.row(out);
-    for (int64_t r = 0; r < x.rows(); ++r) {
+  for (int64_t r = 0; r < x.rows(); ++r) {
+    const std::vector<double> blocks = block_magnitudes(x, r);
+    const double mean = std::reduce(blocks.begin(), blocks.end()) / static_cast<double>(blocks.size());
+    for (int64_t out = 0; out < weight.rows; ++out) {
+      const std::vector<float> w = weight.row(out);
       double steps = 0, magnitudes = 0;
-      for (int64_t first = 0; first < x.cols(); first += 32) {
-        const int64_t end = std::min(first + 32, x.cols());
-        double largest = 0, weights = 0;
-        for (int64_t k = first; k < end; ++k) {
-          const double magnitude = std::abs(double{w[static_cast<size_t>(k)]});
-          largest = std::max(largest, std::abs(double{x.at(r, k)}));
-          weights += magnitude;
-          magnitudes += magnitude * std::abs(double{x.at(r, k)});
-        }
-        steps += activation_step(largest) * weights;
+      for (int64_t k = 0; k < x.cols(); ++k) {
+        const double magnitude = std::abs(double{w[static_cast<size_t>(k)]});
+        steps += activation_step(blocks[static_cast<size_t>(k / 32)], mean, is_precise) * magnitude;
+        magnitudes += magnitude * std::abs(double{x.at(r, k)});
       }
       const double quantisation = is_quantised ? steps : 0;
       bounds.at(r, out) = static_cast<float>(quantisation + sum_tolerance(x.cols()) * magnitudes);
@@ -63,6 +70,22 @@ TEST_P(LinearConformance, MatchesTheReference) {
     const Matrix bounds = linear_bounds(weight, x, is_quantised());
     EXPECT_TRUE(near(got, want, seed, [&](int64_t r, int64_t c) { return bounds.at(r, c); }))
         << rows << " rows, " << outputs << " outputs, " << weight.cols << " columns";
+  }
+}
+
+TEST_P(LinearConformance, IsPreciseWhereAsked) {
+  Session tested(candidate(), {.num_threads = 2}), reference = reference_session();
+  const Tensor weight = random_tensor(dtype(), 40, cols(3), 6);
+  for (const int64_t rows : {1, 9}) {
+    Matrix x = random_matrix(rows, weight.cols, 7), got(rows, 40), want(rows, 40);
+    const LinearTarget got_target = {&tested.pack(weight), got.view()};
+    const LinearTarget want_target = {&reference.pack(weight), want.view()};
+
+    tested.ops().linear(tested.stream(), {x.view(), {&got_target, 1}, true});
+    reference.ops().linear(reference.stream(), {x.view(), {&want_target, 1}, true});
+
+    const Matrix bounds = linear_bounds(weight, x, is_quantised(), true);
+    EXPECT_TRUE(near(got, want, 6, [&](int64_t r, int64_t c) { return bounds.at(r, c); })) << rows << " rows";
   }
 }
 

@@ -19,10 +19,13 @@ inline constexpr double kHalfRounding = 0x1p-11;
 // covers products rounded before they are added and any order of lanes.
 constexpr double sum_tolerance(int64_t terms) { return 4.0 * static_cast<double>(terms) * kFloatRounding; }
 
-// Error of one activation that is stored as an 8-bit integer with the scale `largest` / 127 of its block:
-// half a step, and the rounding of the scale itself (all 127 steps of it).
-constexpr double activation_step(double largest) {
-  return largest / 127.0 * (0.5 + 127 * 2 * kFloatRounding);
+// Error of one activation that is stored as an integer with the scale `largest` / 127 of its block: half a
+// step, and the roundings of the scale and of the quotient (all 127 steps of them). Steps are 1 for 8 bits,
+// and 1/128 in the blocks that stand out from the row, `mean` being that of its blocks' largest magnitudes,
+// or in all of them where the op is to be precise.
+constexpr double activation_step(double largest, double mean, bool is_precise) {
+  const bool is_fine = is_precise || largest > 1.501 * mean;
+  return largest / 127.0 * ((is_fine ? 0.5 / 128 : 0.5) + 127 * 4 * kFloatRounding);
 }
 
 // x / sqrt(mean + eps) * weight, relative: half the error of the sum of squares (a square root halves it),

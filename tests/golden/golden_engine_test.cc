@@ -56,7 +56,7 @@ TEST(GoldenEngine, TheReferenceBackendScoresAsUpstreamDoes) {
 }
 
 TEST(GoldenEngine, TheCpuBackendLosesLittleToEightBitActivations) {
-  constexpr double kMeanBound = 0.06;
+  constexpr double kMeanBound = 0.045;  // 0.024 on the worst text; 0.06 would still be good
   constexpr double kClearMargin = 1.0;
   const auto& rows = golden_data().score;
   std::vector<GenerationRequest> requests;

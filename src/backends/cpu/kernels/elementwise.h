@@ -43,29 +43,59 @@ template <class Isa>
   return Isa::to_int(Isa::max(Isa::min(x, Isa::set1(127.0f)), Isa::set1(-127.0f)));
 }
 
-// One half of a block: 16 values with a scale of their own.
+// The largest magnitude of a block; not-a-number is larger than all, for as integers magnitudes keep their
+// order.
 template <class Isa>
-[[gnu::always_inline]] inline void quantize_half(const float* x, int half, ActivationBlock& block) {
-  const auto values = Isa::load(x);
-  // As integers, magnitudes keep their order, and not-a-number is the largest.
-  const int32_t largest_bits = Isa::largest(Isa::bit_and(Isa::bits_of(values), Isa::set1_int(0x7fffffff)));
-  const float largest = __builtin_bit_cast(float, largest_bits);
-  const auto q = to_byte<Isa>(Isa::mul(values, Isa::set1(largest == 0 ? 0.0f : 127.0f / largest)));
-  Isa::store_bytes(block.q + 16 * half, q);
-  block.scale[half] = largest / 127.0f;
-  block.sums[half] = Isa::sum(q);
+[[gnu::always_inline]] inline float largest_magnitude(const float* x) {
+  const auto magnitudes = [&](int64_t c) {
+    return Isa::bit_and(Isa::bits_of(Isa::load(x + c)), Isa::set1_int(0x7fffffff));
+  };
+  return __builtin_bit_cast(float, Isa::largest(Isa::max(magnitudes(0), magnitudes(16))));
 }
 
-// x = scale * q, scale = largest magnitude of 16 / 127. A value that is not finite makes its scale so, and
-// with it every output: nothing bad is hidden.
+// Columns 16 half .. 16 half + 15 of a block; `steps` is 1 / scale.
 template <class Isa>
-void quantize_row(const float* x, int64_t cols, ActivationBlock* blocks) {
-  for (int64_t b = 0; b < cols / kBlockCols; ++b, x += kBlockCols) {
+[[gnu::always_inline]] inline void quantize_half(const float* x, int half, float steps,
+                                                 ActivationBlock& block) {
+  const auto scaled = Isa::mul(Isa::load(x + 16 * half), Isa::set1(steps));
+  const auto q = to_byte<Isa>(scaled);
+  Isa::store_bytes(block.q + 16 * half, q);
+  block.sums[half] = Isa::sum(q);
+  auto fine = Isa::zero_int();
+  if (block.is_fine != 0) {
+    const auto rest = Isa::sub(scaled, Isa::to_float(q));
+    fine = to_byte<Isa>(Isa::mul(rest, Isa::set1(static_cast<float>(kFineSteps))));
+  }
+  Isa::store_bytes(block.fine + 16 * half, fine);
+  block.fine_sums[half] = Isa::sum(fine);
+}
+
+// See KernelTable. A value that is not finite makes its scale so, and with it every output: nothing bad is
+// hidden.
+template <class Isa>
+void quantize_row(const float* x, int64_t cols, float fine_from, ActivationBlock* blocks) {
+  // Blocks this small are zero: no scale, nor its product with a weight's, leaves the range of normal floats.
+  constexpr float kSmallest = 0x1p-60f;
+  const int64_t num_blocks = cols / kBlockCols;
+  float total = 0;
+  for (int64_t b = 0; b < num_blocks; ++b) {
+    const float largest = largest_magnitude<Isa>(x + b * kBlockCols);
+    blocks[b].scale = largest < kSmallest ? 0.0f : largest;
+    total += blocks[b].scale;
+  }
+  const float threshold = total / static_cast<float>(num_blocks) * fine_from;
+  for (int64_t b = 0; b < num_blocks; ++b) {
     ActivationBlock& block = blocks[b];
-    quantize_half<Isa>(x, 0, block);
-    quantize_half<Isa>(x + 16, 1, block);
-    block.scaled_sum = block.scale[0] * static_cast<float>(block.sums[0]) +
-                       block.scale[1] * static_cast<float>(block.sums[1]);
+    const float largest = block.scale;
+    block.is_fine = largest > threshold ? 1 : 0;
+    block.scale = largest / 127.0f;
+    block.fine_scale = block.scale / static_cast<float>(kFineSteps);
+    const float steps = largest == 0 ? 0.0f : 127.0f / largest;
+    quantize_half<Isa>(x + b * kBlockCols, 0, steps, block);
+    quantize_half<Isa>(x + b * kBlockCols, 1, steps, block);
+    const int32_t sum =
+        (block.sums[0] + block.sums[1]) * kFineSteps + block.fine_sums[0] + block.fine_sums[1];
+    block.scaled_sum = block.fine_scale * static_cast<float>(sum);
   }
 }
 

@@ -82,7 +82,9 @@ struct KernelTable {
   const char* isa;
   // By DType; null where there is no kernel for the type.
   void (*linear[kNumDTypes])(const TileProduct&);
-  void (*quantize_row)(const float* x, int64_t cols, ActivationBlock* blocks);
+  // Makes those blocks fine whose largest magnitude is more than `fine_from` times the mean of the row's
+  // blocks.
+  void (*quantize_row)(const float* x, int64_t cols, float fine_from, ActivationBlock* blocks);
   float (*dot)(const float* a, const float* b, int64_t size);
   // y[c] = x[c] * weight[c] / sqrt(mean of squares + eps); y may alias x.
   void (*rms_norm_row)(const float* x, const float* weight, int64_t cols, float eps, float* y);

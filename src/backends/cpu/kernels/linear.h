@@ -2,10 +2,15 @@
 //
 // Products of activation rows with packed weights.
 //
-// Invariance. An output is  acc = fma(scale_w * scale_x, float(integer sum), acc)  over the halves of the
-// blocks in order of k (and each block's minimums after them). The integer sums are exact, so their order is
-// free; the float operations are these in every instantiation, however many rows and tiles are computed side
-// by side. That is why one row alone, a batch and a prompt give the same bits.
+// Invariance. An output is  acc = fma(scale_w * scale_x, float(integer sum), acc)  over the blocks (halves of
+// them, where a weight's halves have scales) in order of k, and each block's minimums after them. The integer
+// sums are exact, so their order is free; the float operations are these in every instantiation, however many
+// rows and tiles are computed side by side. That is why one row alone, a batch and a prompt give the same
+// bits.
+//
+// Rows side by side with a fine block (ActivationBlock) take its path together. A row whose own block is not
+// fine then has 128 times the sum, which a float still holds exactly, and a 128th of the scale: the same
+// product.
 //
 // Few rows read the packed weight as it streams from memory. Many rows unpack two tiles once into scratch
 // memory, which stays in the first-level cache while all rows pass.
@@ -66,17 +71,35 @@ template <class Isa, class Format>
     return Isa::dot4_u7(acc, w, x);
 }
 
-// What kOffset adds to an integer sum, taken back beforehand.
+// What kOffset adds to an integer sum, taken back beforehand: `sums` are those of the activations' halves.
 template <class Format>
-[[gnu::always_inline]] inline int32_t offset_sum(const ActivationBlock& x, int half) {
-  return -Format::kOffset * x.sums[half];
+[[gnu::always_inline]] inline int32_t offset_sum(const int32_t (&sums)[2], int half) {
+  return -Format::kOffset * (Format::kHalves == 2 ? sums[half] : sums[0] + sums[1]);
+}
+
+// Adds the products of a part of block b, which is all of it or the half with a scale of its own, to T x N
+// integer sums: of the rows' `bytes`, q or fine.
+template <class Isa, class Format, int half, int T, int N>
+[[gnu::always_inline]] inline void add_products(const std::byte* const* w, int64_t b,
+                                                const ActivationBlock* x, int64_t row_blocks,
+                                                int8_t (ActivationBlock::*bytes)[kBlockCols],
+                                                typename Isa::I (&sum)[T][N]) {
+  constexpr int kPartGroups = kGroups / Format::kHalves;
+  unroll<kPartGroups>([&](auto i) {
+    constexpr int g = half * kPartGroups + i;
+    typename Isa::B weights[T];
+    unroll<T>([&](auto t) { weights[t] = Format::template group<g>(w[t], b); });
+    unroll<N>([&](auto n) {
+      const auto values = Isa::broadcast4(x[n * row_blocks].*bytes + 4 * g);
+      unroll<T>([&](auto t) { sum[t][n] = dot4<Isa, Format>(sum[t][n], weights[t], values); });
+    });
+  });
 }
 
 // T tiles times N rows.
 template <class Isa, class Format, int T, int N>
 [[gnu::flatten]] void quant_product(const TileProduct& p, const Panel& panel) {
   using F = typename Isa::F;
-  constexpr int kHalfGroups = kGroups / 2;
   const int64_t num_blocks = p.cols / kBlockCols;
   const std::byte* const* w = panel.w;
   const ActivationBlock* x = p.x_blocks + panel.first_row * num_blocks;
@@ -85,27 +108,33 @@ template <class Isa, class Format, int T, int N>
 
   for (int64_t b = 0; b < num_blocks; ++b, ++x) {
     panel.ahead.prefetch(b);
-    unroll<2>([&](auto half) {
-      constexpr int weight_half = Format::kHalves == 2 ? int{half} : 0;
+    int32_t is_fine = 0;
+    unroll<N>([&](auto n) { is_fine |= x[n * num_blocks].is_fine; });
+    unroll<Format::kHalves>([&](auto half) {
       typename Isa::I sum[T][N];
       unroll<N>([&](auto n) {
         sum[0][n] = Format::kOffset == 0 ? Isa::zero_int()
-                                         : Isa::set1_int(offset_sum<Format>(x[n * num_blocks], half));
+                                         : Isa::set1_int(offset_sum<Format>(x[n * num_blocks].sums, half));
         unroll<T - 1>([&](auto t) { sum[t + 1][n] = sum[0][n]; });
       });
-      unroll<kHalfGroups>([&](auto i) {
-        constexpr int g = half * kHalfGroups + i;
-        typename Isa::B weights[T];
-        unroll<T>([&](auto t) { weights[t] = Format::template group<g>(w[t], b); });
+      add_products<Isa, Format, half>(w, b, x, num_blocks, &ActivationBlock::q, sum);
+      if (is_fine != 0) {
         unroll<N>([&](auto n) {
-          const auto values = Isa::broadcast4(x[n * num_blocks].q + 4 * g);
-          unroll<T>([&](auto t) { sum[t][n] = dot4<Isa, Format>(sum[t][n], weights[t], values); });
+          unroll<T>([&](auto t) {
+            sum[t][n] = Isa::template shift_left<kFineBits>(sum[t][n]);
+            if constexpr (Format::kOffset != 0) {
+              const int32_t offset = offset_sum<Format>(x[n * num_blocks].fine_sums, half);
+              sum[t][n] = Isa::add(sum[t][n], Isa::set1_int(offset));
+            }
+          });
         });
-      });
+        add_products<Isa, Format, half>(w, b, x, num_blocks, &ActivationBlock::fine, sum);
+      }
       unroll<T>([&](auto t) {
-        const F scale = Format::template scale<weight_half>(w[t], b);
+        const F scale = Format::template scale<half>(w[t], b);
         unroll<N>([&](auto n) {
-          const F both = Isa::mul(scale, Isa::set1(x[n * num_blocks].scale[half]));
+          const ActivationBlock& block = x[n * num_blocks];
+          const F both = Isa::mul(scale, Isa::set1(is_fine != 0 ? block.fine_scale : block.scale));
           acc[t][n] = Isa::fma(both, Isa::to_float(sum[t][n]), acc[t][n]);
         });
       });
