@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/api_error.h"
 
+#include <fmt/format.h>
+
+#include <string_view>
 #include <utility>
 
 #include "base/strings.h"
@@ -16,7 +19,8 @@ constexpr std::string_view kRetryAfterSeconds =
 
 std::string error_body(const Error& error) {
   const ErrorCodeInfo& info = error_code_info(error.code);
-  const std::string message = error.hint.empty() ? error.message : error.message + "; " + error.hint;
+  const std::string_view joint = error.hint.empty() ? "" : error.message.ends_with('.') ? " " : "; ";
+  const std::string message = fmt::format("{}{}{}", error.message, joint, error.hint);
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("error").begin_object();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/parse_fields.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -16,13 +18,15 @@ size_t index_of(std::span<const FieldSpec> table, std::string_view name) {
   return table.size();
 }
 
-// A number as itself, anything else by its type: an error never repeats what may be long or private.
+// A short value as itself, a long one by its type and size: an error repeats no prompt.
 std::string described(const Json& value) {
-  if (value.is_number()) return value.dump();
-  if (value.is_null()) return "null";
-  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (value.is_string()) return value.get_ref<const std::string&>().empty() ? "an empty string" : "a string";
-  return value.is_array() ? "a list" : "an object";
+  constexpr size_t kMaxShown = 32;
+  if (value.is_array()) return fmt::format("a list of {}", value.size());
+  if (value.is_object()) return "an object";
+  if (!value.is_string()) return value.dump();
+  const size_t bytes = value.get_ref<const std::string&>().size();
+  if (bytes == 0) return "an empty string";
+  return bytes <= kMaxShown ? "the string " + value.dump() : fmt::format("a string of {} bytes", bytes);
 }
 
 std::string shown(double value) { return Json(value).dump(); }
