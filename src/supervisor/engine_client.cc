@@ -72,50 +72,69 @@ void EngineClient::start(EngineJob started) {
   static_cast<EngineJob&>(job->second) = std::move(started);
   CHECK(is_new, "a call id is used once");
   held_bytes_ += job->second.frame.size();
-  if (job->second.observer) {
+  call_of_request_[job->second.request] = job->first;
+  if (job->second.done) {
+    ++num_texts_;
+    text_bytes_ += job->second.frame.size();
+  } else {
     // The engine refuses a request for more choices than may be.
     job->second.finished.resize(
         static_cast<size_t>(std::clamp<int64_t>(job->second.num_choices, 1, limits::kN.max)));
-    call_of_request_[job->second.request] = job->first;
   }
   if (is_draining_) {
     fail(job, shutting_down());
   } else if (is_given_up_) {
     fail(job, unavailable());
-  } else if (jobs_.size() > limits_.max_requests || held_bytes_ > limits_.max_held_bytes) {
-    fail(job, {ErrorCode::kOverloaded, "the model '" + spec_.id + "' has more requests than it can hold",
-               "send the request again in a moment"});
-  } else if (is_ready_) {
-    send(job);
+  } else if (is_overloaded(job->second)) {
+    fail(job, overloaded());
   } else {
-    wait_for_worker(job->second);
+    wait_for_turn(job);
+    send_waiting();
   }
 }
 
-void EngineClient::send(Jobs::iterator job) {
-  if (const Status status = link_->send(job->second.frame); !status.ok()) {
-    fail(job, status.error());
-    return;
-  }
-  job->second.is_sent = true;
-  unanswered_.insert(job->first);
+bool EngineClient::is_overloaded(const Job& job) const {
+  if (jobs_.size() > limits_.max_requests || held_bytes_ > limits_.max_held_bytes) return true;
+  return job.done && (num_texts_ > limits_.max_texts || text_bytes_ > limits_.max_text_bytes);
 }
 
-void EngineClient::wait_for_worker(Job& job) {
-  job.is_sent = job.is_accepted = false;
-  job.deadline = clock_.now() + limits_.longest_wait;
+Error EngineClient::overloaded() const {
+  return {ErrorCode::kOverloaded, "the model '" + spec_.id + "' has more requests than it can hold",
+          "send the request again in a moment"};
+}
+
+void EngineClient::wait_for_turn(Jobs::iterator job) {
+  job->second.is_sent = job->second.is_accepted = false;
+  job->second.deadline = clock_.now() + limits_.longest_wait;
+  lanes_.push(job->first, job->second.lane);
+}
+
+// What the connection does not take now waits for on_room().
+void EngineClient::send_waiting() {
+  while (is_ready_) {
+    const std::optional<uint64_t> id = lanes_.next();
+    if (!id) return;
+    Job& job = jobs_.at(*id);
+    if (!link_->send(job.frame).ok()) return;
+    lanes_.mark_sent(*id);
+    job.is_sent = true;
+  }
 }
 
 EngineClient::Jobs::iterator EngineClient::erase(Jobs::iterator job) {
+  lanes_.take_back(job->first);
   held_bytes_ -= job->second.frame.size();
-  if (job->second.observer) call_of_request_.erase(job->second.request);
+  if (!job->second.observer) {
+    --num_texts_;
+    text_bytes_ -= job->second.frame.size();
+  }
+  call_of_request_.erase(job->second.request);
   return jobs_.erase(job);
 }
 
 EngineClient::Jobs::iterator EngineClient::fail(Jobs::iterator job, const Error& error) {
-  const auto observer = std::move(job->second.observer);
+  const std::shared_ptr<GenerationObserver> observer = job->second.observer;
   const auto done = std::move(job->second.done);
-  if (observer) call_of_request_.erase(job->second.request);
   const auto next = erase(job);
   if (observer) observer->on_failed(error);
   if (done) done(error);
@@ -126,9 +145,9 @@ void EngineClient::cancel(engine::RequestId id) {
   const auto found = call_of_request_.find(id);
   if (found == call_of_request_.end()) return;
   const auto job = jobs_.find(found->second);
-  const bool is_sent = job->second.is_sent;
+  const bool is_generated = job->second.is_sent && job->second.observer;
   erase(job);
-  if (is_sent) call(0, CancelNote{spec_.id, id});
+  if (is_generated) call(0, CancelNote{spec_.id, id});
 }
 
 void EngineClient::begin_drain() {
@@ -140,7 +159,7 @@ void EngineClient::begin_drain() {
 void EngineClient::on_tick(SteadyTime now) {
   for (auto job = jobs_.begin(); job != jobs_.end();) {
     const bool is_late = !job->second.is_sent && job->second.deadline <= now;
-    job = is_late ? fail(job, unavailable()) : std::next(job);
+    job = is_late ? fail(job, is_ready_ ? overloaded() : unavailable()) : std::next(job);
   }
 }
 
@@ -150,7 +169,6 @@ void EngineClient::call(uint64_t id, CallBody body) {
   const Result<std::string> payload = encode_call({id, std::move(body)});
   CHECK(payload.ok(), "our own messages can be encoded");
   link_->send_always(encode_frame(FrameKind::kControl, payload.value()).value());
-  if (id != 0) unanswered_.insert(id);
 }
 
 void EngineClient::on_spawned() {
@@ -166,11 +184,7 @@ void EngineClient::on_load() {
 void EngineClient::on_ready() {
   is_ready_ = true;
   has_failed_ = false;
-  for (auto job = jobs_.begin(); job != jobs_.end();) {
-    const auto next = std::next(job);
-    send(job);
-    job = next;
-  }
+  send_waiting();
 }
 
 void EngineClient::on_drain() { call(0, StopNote{.drain = true}); }
@@ -179,7 +193,8 @@ void EngineClient::on_exit(const WorkerExit& exit, WorkerState next, bool was_it
   is_ready_ = false;
   has_failed_ = true;
   is_given_up_ = next == WorkerState::kFailed;
-  unanswered_.clear();
+  hello_id_ = load_id_ = 0;
+  lanes_.forget_sent();
   add_counters(earlier_stats_, stats_);
   stats_ = {};
   memory_bytes_ = 0;
@@ -193,7 +208,7 @@ void EngineClient::on_exit(const WorkerExit& exit, WorkerState next, bool was_it
     } else if (held.has_begun || held.attempts >= kMaxAttempts) {
       job = fail(job, ended(exit));
     } else {
-      if (held.is_sent) wait_for_worker(held);
+      if (held.is_sent) wait_for_turn(job);
       ++job;
     }
   }
@@ -230,15 +245,23 @@ Status EngineClient::on_stats(const StatsNote& note) {
 }
 
 Status EngineClient::on_reply(Reply reply) {
-  if (unanswered_.erase(reply.id) == 0)
+  if (hello_id_ != 0 && reply.id == hello_id_) return on_hello(reply);
+  if (load_id_ != 0 && reply.id == load_id_) return on_loaded(reply);
+  if (!lanes_.mark_answered(reply.id))
     return broken("call " + std::to_string(reply.id) + " was not made or is answered twice");
-  if (reply.id == hello_id_) return on_hello(reply);
-  if (reply.id == load_id_) return on_loaded(reply);
+  TRY_STATUS(on_answer(std::move(reply)));
+  send_waiting();
+  return {};
+}
+
+Status EngineClient::on_answer(Reply reply) {
   const auto job = jobs_.find(reply.id);
   if (job == jobs_.end()) return {};  // cancelled meanwhile
   // It drains, told so by somebody else: its successor will take the call.
   if (!reply.body.ok() && reply.body.error().code == ErrorCode::kShuttingDown && !is_draining_) {
-    wait_for_worker(job->second);
+    is_ready_ = false;
+    has_failed_ = true;
+    wait_for_turn(job);
     return {};
   }
   if (job->second.observer) return on_accepted(job, reply.body);
@@ -249,6 +272,7 @@ Status EngineClient::on_reply(Reply reply) {
 }
 
 Status EngineClient::on_hello(const Reply& reply) {
+  hello_id_ = 0;
   if (!reply.body.ok()) return reply.body.error();
   const auto* hello = std::get_if<HelloReply>(&reply.body.value());
   if (hello == nullptr) return broken("hello was not answered by hello");
@@ -262,6 +286,7 @@ Status EngineClient::on_hello(const Reply& reply) {
 }
 
 Status EngineClient::on_loaded(const Reply& reply) {
+  load_id_ = 0;
   if (!reply.body.ok()) {
     link_->report_load_failed(reply.body.error());
     return {};

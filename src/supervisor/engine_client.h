@@ -11,9 +11,9 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "supervisor/call_lanes.h"
 #include "supervisor/engine_protocol.h"
 #include "supervisor/worker_session.h"
 
@@ -31,16 +31,19 @@ struct ModelSpec {
 struct RequestLimits {
   size_t max_requests = 4096;                      // at once, running ones included
   size_t max_held_bytes = size_t{256} << 20;       // of requests that have not begun
-  std::chrono::milliseconds longest_wait{30'000};  // for a worker that loads or restarts
+  size_t max_texts = 1024;                         // at once: calls that generate nothing
+  size_t max_text_bytes = size_t{64} << 20;        // of those
+  std::chrono::milliseconds longest_wait{30'000};  // for a worker that loads, restarts or is busy with others
 };
 
 // One call on its way: what is sent, and who hears of it. Exactly one of `observer` and `done` is set.
 struct EngineJob {
   uint64_t call_id = 0;  // from EngineClient::next_call_id
   std::string frame;     // the call, encoded
+  CallLane lane = CallLane::kPrompts;
+  engine::RequestId request = 0;  // what it is cancelled by
   // A generation:
   std::shared_ptr<GenerationObserver> observer;
-  engine::RequestId request = 0;
   int32_t num_choices = 1;
   // Any other call:
   std::function<void(Result<ReplyBody>)> done;
@@ -73,6 +76,7 @@ class EngineClient final : public WorkerSession {
   void on_spawned() override;
   void on_load() override;
   void on_ready() override;
+  void on_room() override { send_waiting(); }
   Status on_frame(const Frame& frame) override;
   void on_drain() override;
   void on_exit(const WorkerExit& exit, WorkerState next, bool was_its_fault) override;
@@ -92,12 +96,15 @@ class EngineClient final : public WorkerSession {
   using Jobs = std::map<uint64_t, Job>;  // in order of arrival
 
   void call(uint64_t id, CallBody body);
-  void send(Jobs::iterator job);
-  void wait_for_worker(Job& job);
+  bool is_overloaded(const Job& job) const;
+  Error overloaded() const;
+  void wait_for_turn(Jobs::iterator job);
+  void send_waiting();
   // Removes the job and tells its owner.
   Jobs::iterator fail(Jobs::iterator job, const Error& error);
   Jobs::iterator erase(Jobs::iterator job);
   Status on_reply(Reply reply);
+  Status on_answer(Reply reply);
   Status on_hello(const Reply& reply);
   Status on_loaded(const Reply& reply);
   Status on_accepted(Jobs::iterator job, const Result<ReplyBody>& body);
@@ -115,13 +122,14 @@ class EngineClient final : public WorkerSession {
 
   Jobs jobs_;
   std::unordered_map<engine::RequestId, uint64_t> call_of_request_;
-  std::unordered_set<uint64_t> unanswered_;  // calls sent to the worker that runs now
+  CallLanes lanes_;  // of the jobs' calls
   size_t held_bytes_ = 0;
-  uint64_t hello_id_ = 0, load_id_ = 0;
+  size_t num_texts_ = 0, text_bytes_ = 0;
+  uint64_t hello_id_ = 0, load_id_ = 0;  // while their answers are awaited
   bool is_ready_ = false;
   bool is_draining_ = false;
   bool is_given_up_ = false;
-  bool has_failed_ = false;  // a worker ended since the last was ready
+  bool has_failed_ = false;  // a worker ended, or is about to, since the last became ready
 
   engine::EngineStats stats_, earlier_stats_;  // of this worker; counters of those before it
   uint64_t memory_bytes_ = 0;

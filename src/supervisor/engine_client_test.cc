@@ -73,11 +73,13 @@ class EngineClientTest : public testing::Test {
     client_.on_exit({.kind = ExitKind::kCrashed, .signal = signal}, next,
                     /*was_its_fault=*/signal != SIGKILL);
   }
-  std::shared_ptr<Heard> start_request(engine::RequestId id, int32_t num_choices = 1) {
+  std::shared_ptr<Heard> start_request(engine::RequestId id, int32_t num_choices = 1,
+                                       const std::string& prompt = "") {
     auto heard = std::make_shared<Heard>();
     engine::GenerationRequest request;
     request.id = id;
     request.num_choices = num_choices;
+    request.prompt = engine::TextPrompt{prompt};
     EngineJob job = make_job(SubmitCall{"m", std::move(request)});
     job.observer = heard;
     job.request = id;
@@ -88,10 +90,24 @@ class EngineClientTest : public testing::Test {
   }
   EngineJob make_job(CallBody body) {
     EngineJob job;
+    job.lane = lane_of(body);
     job.call_id = client_.next_call_id();
     job.frame =
         encode_frame(FrameKind::kControl, encode_call({job.call_id, std::move(body)}).value()).value();
     return job;
+  }
+  // Lets a text call come; its answer goes to `answers_`. Returns its call.
+  uint64_t start_text(engine::RequestId id, size_t num_tokens = 1) {
+    EngineJob job = make_job(DetokenizeCall{"m", std::vector<TokenId>(num_tokens, 7)});
+    job.request = id;
+    job.done = [this, id](const Result<ReplyBody>& body) {
+      answers_.push_back(std::to_string(id) + ": " +
+                         (body.ok() ? std::get<TextReply>(body.value()).text
+                                    : std::string(error_code_info(body.error().code).name)));
+    };
+    const uint64_t call_id = job.call_id;
+    client_.start(std::move(job));
+    return call_id;
   }
   Status say(const WorkerMessage& message) {
     return client_.on_frame({FrameKind::kControl, encode_worker_message(message).value()});
@@ -117,9 +133,14 @@ class EngineClientTest : public testing::Test {
   FakeClock clock_;
   FakeLink link_;
   std::map<engine::RequestId, uint64_t> call_of_;
+  std::vector<std::string> answers_;
   EngineClient client_{{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}},
                        "test",
-                       {.max_requests = 4, .max_held_bytes = 10'000, .longest_wait = 30s},
+                       {.max_requests = 4,
+                        .max_held_bytes = 10'000,
+                        .max_texts = 3,
+                        .max_text_bytes = 8'000,
+                        .longest_wait = 30s},
                        clock_};
 };
 
@@ -176,15 +197,11 @@ TEST_F(EngineClientTest, PassesARefusalOn) {
 
 TEST_F(EngineClientTest, AnswersOtherCallsOnce) {
   become_ready();
-  std::vector<std::string> answers;
-  EngineJob job = make_job(DetokenizeCall{"m", {1}});
-  const uint64_t id = job.call_id;
-  job.done = [&](Result<ReplyBody> body) { answers.push_back(std::get<TextReply>(body.value()).text); };
-  client_.start(std::move(job));
+  const uint64_t id = start_text(1);
 
   ASSERT_TRUE(reply(id, ReplyBody(TextReply{"hi"})).ok());
 
-  EXPECT_THAT(answers, ElementsAre("hi"));
+  EXPECT_THAT(answers_, ElementsAre("1: hi"));
   EXPECT_EQ(reply(id, ReplyBody(TextReply{"hi"})).error().code, ErrorCode::kProtocolError);
 }
 
@@ -276,29 +293,66 @@ TEST_F(EngineClientTest, RefusesMoreThanItCanHold) {
 
 TEST_F(EngineClientTest, RefusesMoreBytesThanItCanHoldUntilSomeHaveBegun) {
   become_ready();
-  const auto long_call = [&] { return make_job(DetokenizeCall{"m", std::vector<TokenId>(3000, 7)}); };
-  std::vector<ErrorCode> refusals;
-  const auto keep = [&](const Result<ReplyBody>& body) {
-    if (!body.ok()) refusals.push_back(body.error().code);
-  };
-  EngineJob first = long_call(), second = long_call();
-  const uint64_t first_id = first.call_id;
-  first.done = second.done = keep;
-
-  client_.start(std::move(first));
-  client_.start(std::move(second));
-  ASSERT_TRUE(reply(first_id, ReplyBody(TextReply{""})).ok());
-  EngineJob third = long_call();
-  third.done = keep;
-  client_.start(std::move(third));
-
-  EXPECT_THAT(refusals, ElementsAre(ErrorCode::kOverloaded));
+  const std::string prompt(4000, 'x');
+  start_request(1, 1, prompt);
+  start_request(2, 1, prompt);
+  EXPECT_THAT(start_request(3, 1, prompt)->events, ElementsAre("failed: overloaded"));
+  ASSERT_TRUE(accept(1).ok());
+  ASSERT_TRUE(give(1, "begun").ok());
+  EXPECT_THAT(start_request(4, 1, prompt)->events, IsEmpty());
 }
 
-TEST_F(EngineClientTest, RefusesWhatTheConnectionDoesNotTake) {
+TEST_F(EngineClientTest, HoldsFewerTextsThanRequestsInBytesAndNumber) {
+  start_text(1, 1500);
+  start_text(2, 3000);
+  EXPECT_THAT(answers_, ElementsAre("2: overloaded"));
+  for (const engine::RequestId id : {3, 4, 5}) start_text(id);
+  EXPECT_THAT(answers_, ElementsAre("2: overloaded", "5: overloaded"));
+  EXPECT_THAT(start_request(6)->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, SendsFewTextsAtOnceAndDropsThoseWhoseClientLeft) {
+  become_ready();
+  const uint64_t first = start_text(1);
+  start_text(2);
+  start_text(3);
+  start_request(4);
+  ASSERT_EQ(link_.sent.size(), 3U);
+  EXPECT_TRUE(std::holds_alternative<SubmitCall>(link_.sent[2].body));
+
+  client_.cancel(1);
+  client_.cancel(3);
+  const uint64_t last = start_text(5);
+  ASSERT_EQ(link_.sent.size(), 3U) << "no word of what was taken back";
+  ASSERT_TRUE(reply(first, ReplyBody(TextReply{"late"})).ok());
+
+  EXPECT_THAT(answers_, IsEmpty());
+  ASSERT_EQ(link_.sent.size(), 4U);
+  ASSERT_TRUE(reply(last, ReplyBody(TextReply{"x"})).ok());
+  EXPECT_THAT(answers_, ElementsAre("5: x"));
+}
+
+TEST_F(EngineClientTest, KeepsWhatTheConnectionDoesNotTakeUntilItDoes) {
+  const auto waiting = start_request(1);
+  link_.is_full = true;
+  become_ready();
+  const auto late = start_request(2);
+  EXPECT_THAT(link_.sent, IsEmpty());
+
+  link_.is_full = false;
+  client_.on_room();
+
+  EXPECT_EQ(link_.sent.size(), 2U);
+  EXPECT_THAT(waiting->events, IsEmpty());
+  EXPECT_THAT(late->events, IsEmpty());
+}
+
+TEST_F(EngineClientTest, LetsNothingWaitForEverForTheConnection) {
   become_ready();
   link_.is_full = true;
-  EXPECT_THAT(start_request(1)->events, ElementsAre("failed: overloaded"));
+  const auto heard = start_request(1);
+  pass(30s);
+  EXPECT_THAT(heard->events, ElementsAre("failed: overloaded"));
 }
 
 TEST_F(EngineClientTest, CancelsAndHearsNothingMore) {

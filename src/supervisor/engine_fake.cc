@@ -40,10 +40,14 @@ std::optional<ErrorCode> error_code_named(std::string_view name) {
 }
 
 // The words of "!name first second", or nothing.
+std::vector<std::string_view> command_words(const TextPrompt& prompt) {
+  if (!prompt.text.starts_with('!')) return {};
+  return split(prompt.text, ' ');
+}
+
 std::vector<std::string_view> command_words(const GenerationRequest& request) {
   const auto* prompt = std::get_if<TextPrompt>(&request.prompt);
-  if (prompt == nullptr || !prompt->text.starts_with('!')) return {};
-  return split(prompt->text, ' ');
+  return prompt == nullptr ? std::vector<std::string_view>() : command_words(*prompt);
 }
 
 int64_t number_at(const std::vector<std::string_view>& words, size_t index) {
@@ -217,6 +221,8 @@ EngineStats FakeEngine::stats() const {
 }
 
 Result<std::vector<TokenId>> FakeEngine::tokenize(const TextPrompt& prompt) const {
+  const std::vector<std::string_view> words = command_words(prompt);
+  if (words.size() > 1 && words[0] == "!tokenize") hooks_.find(words[1])->second();
   std::vector<TokenId> tokens;
   for (const char byte : prompt.text) tokens.push_back(static_cast<unsigned char>(byte));
   return tokens;

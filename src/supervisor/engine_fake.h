@@ -35,6 +35,7 @@ namespace llama_gpu::supervisor {
 // - !submit-ms N: submit takes so long
 // - !fat BYTES: each update is so large
 // - !call NAME: each step calls the hook of that name
+// - !tokenize NAME: turning it into tokens calls that hook, also where nothing is generated
 class FakeEngine final : public engine::Engine {
  public:
   using Hooks = std::map<std::string, std::function<void()>, std::less<>>;

@@ -14,6 +14,7 @@
 
 #include "base/limits.gen.h"
 #include "base/log.h"
+#include "supervisor/call_lanes.h"
 #include "supervisor/worker_life.h"
 
 namespace llama_gpu::supervisor {
@@ -25,8 +26,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr auto kStatsPeriod = 500ms;
-// Two, so that one long text does not keep the others waiting.
-constexpr int kNumCallThreads = 2;
+// Of each lane. Two for prompts, so that one that takes its time does not keep the others waiting.
+constexpr std::array<int, 3> kLaneThreads = {2, 1, 1};
 // The control plane counts its requests from 1.
 constexpr engine::RequestId kProbeRequest = 0;
 constexpr int kExitConnectionLost = 70;  // EX_SOFTWARE; nobody is there to see it, as a rule
@@ -86,16 +87,19 @@ EngineWorker::EngineWorker(int fd, EngineLoader loader, Options options)
       options_(std::move(options)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       outbox_(fd, [this] { wake(); }) {
-  for (int i = 0; i < kNumCallThreads; ++i) call_threads_.emplace_back(&EngineWorker::serve_calls, this);
+  for (size_t lane = 0; lane < lanes_.size(); ++lane) {
+    lanes_[lane] =
+        std::make_unique<CallQueue>(kLaneThreads[lane], [this](Call call) { handle(std::move(call)); });
+  }
 }
 
 EngineWorker::~EngineWorker() {
   {
-    const std::lock_guard lock(calls_mutex_);
+    const std::lock_guard lock(probe_mutex_);
     is_closing_ = true;
   }
-  calls_changed_.notify_all();
-  for (std::thread& thread : call_threads_) thread.join();
+  probe_changed_.notify_all();
+  for (std::unique_ptr<CallQueue>& lane : lanes_) lane.reset();
   engine_owner_.reset();
 }
 
@@ -189,11 +193,7 @@ void EngineWorker::dispatch(Call call) {
         static_cast<size_t>(std::clamp<int64_t>(submit->request.num_choices, 1, limits::kN.max)));
   }
   if (std::holds_alternative<LoadCall>(call.body)) is_loading_ = true;
-  {
-    const std::lock_guard lock(calls_mutex_);
-    calls_.push_back(std::move(call));
-  }
-  calls_changed_.notify_one();
+  lanes_[static_cast<size_t>(lane_of(call.body))]->push(std::move(call));
 }
 
 void EngineWorker::on_cancel(engine::RequestId id) {
@@ -229,18 +229,6 @@ void EngineWorker::send_stats() {
 }
 
 // ---- call threads
-
-void EngineWorker::serve_calls() {
-  for (;;) {
-    std::unique_lock lock(calls_mutex_);
-    calls_changed_.wait(lock, [this] { return is_closing_ || !calls_.empty(); });
-    if (is_closing_) return;
-    Call call = std::move(calls_.front());
-    calls_.pop_front();
-    lock.unlock();
-    handle(std::move(call));
-  }
-}
 
 void EngineWorker::reply(uint64_t id, Result<ReplyBody> body) {
   Result<std::string> payload = encode_worker_message(Reply{id, std::move(body)});
@@ -323,8 +311,8 @@ Status EngineWorker::produce_one_token(engine::Engine& engine) {
   probe.max_tokens = 1;
   probe.ignore_eos = true;
   TRY_STATUS(engine.submit(std::move(probe)));
-  std::unique_lock lock(calls_mutex_);
-  calls_changed_.wait(lock, [this] { return is_closing_ || probe_end_.has_value(); });
+  std::unique_lock lock(probe_mutex_);
+  probe_changed_.wait(lock, [this] { return is_closing_ || probe_end_.has_value(); });
   if (!probe_end_) return Error{ErrorCode::kShuttingDown, "the worker is being stopped"};
   if (probe_end_->error) return *probe_end_->error;
   return {};
@@ -374,9 +362,9 @@ void EngineWorker::announce(uint64_t call_id, Running& running, const engine::Su
 void EngineWorker::on_step(std::span<const SequenceUpdate> updates) {
   for (const SequenceUpdate& update : updates) {
     if (update.id != kProbeRequest || !update.finish) continue;
-    const std::lock_guard lock(calls_mutex_);
+    const std::lock_guard lock(probe_mutex_);
     probe_end_ = update;
-    calls_changed_.notify_all();
+    probe_changed_.notify_all();
   }
   const std::lock_guard lock(requests_mutex_);
   std::vector<SequenceUpdate> forwarded;

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "supervisor/call_queue.h"
 #include "supervisor/engine_protocol.h"
 #include "supervisor/frame_socket.h"
 #include "supervisor/unique_fd.h"
@@ -60,7 +60,8 @@ class WorkerOutbox {
 // A model counts as loaded once it has produced a token, so that "ready" is true.
 //
 // run() reads and dispatches on its own thread; loading, tokenising and submitting happen on call threads, so
-// that a cancel or a heartbeat never waits for a long text; steps come on the engine's thread.
+// that a cancel or a heartbeat never waits for a long text; each lane of calls has threads of its own, so
+// that a long text never delays a prompt; steps come on the engine's thread.
 class EngineWorker final : private engine::GenerationListener {
  public:
   // How a worker is told of the world outside its socket.
@@ -104,7 +105,6 @@ class EngineWorker final : private engine::GenerationListener {
   void end(int exit_code);
 
   // Of a call thread.
-  void serve_calls();
   void handle(Call call);
   void hello(uint64_t id, const HelloCall& call);
   void load(uint64_t id, const LoadCall& call);
@@ -142,12 +142,12 @@ class EngineWorker final : private engine::GenerationListener {
   std::unordered_map<engine::RequestId, Running> requests_;  // guarded by requests_mutex_
   std::vector<engine::RequestId> oversized_;                 // guarded by requests_mutex_
 
-  std::mutex calls_mutex_;
-  std::condition_variable calls_changed_;
-  std::deque<Call> calls_;                           // guarded by calls_mutex_
-  std::optional<engine::SequenceUpdate> probe_end_;  // guarded by calls_mutex_
-  bool is_closing_ = false;                          // guarded by calls_mutex_
-  std::vector<std::thread> call_threads_;
+  std::mutex probe_mutex_;
+  std::condition_variable probe_changed_;
+  std::optional<engine::SequenceUpdate> probe_end_;  // guarded by probe_mutex_
+  bool is_closing_ = false;                          // guarded by probe_mutex_
+
+  std::array<std::unique_ptr<CallQueue>, 3> lanes_;  // by CallLane
 };
 
 }  // namespace llama_gpu::supervisor

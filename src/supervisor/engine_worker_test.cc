@@ -29,14 +29,26 @@ class EngineWorkerTest : public testing::Test {
     ours_ = UniqueFd(ends[0]);
     its_ = UniqueFd(ends[1]);
     thread_ = std::thread([this] {
-      EngineWorker worker(
-          its_.get(), [](const auto& options, auto& listener) { return FakeEngine::load(options, listener); },
-          {.program_version = "test", .terminate_fd = terminate_.get()});
+      EngineWorker worker(its_.get(),
+                          [this](const auto& options, auto& listener) {
+                            return FakeEngine::load(options, listener,
+                                                    {{"gate", [this] { is_open_.wait(false); }}});
+                          },
+                          {.program_version = "test", .terminate_fd = terminate_.get()});
       exit_code_ = worker.run();
       ::shutdown(its_.get(), SHUT_RDWR);
     });
   }
-  ~EngineWorkerTest() override { wait_for_exit(); }
+  ~EngineWorkerTest() override {
+    open_gate();
+    wait_for_exit();
+  }
+
+  // Lets go of what tokenizes "!tokenize gate".
+  void open_gate() {
+    is_open_ = true;
+    is_open_.notify_all();
+  }
 
   void send_raw(const std::string& bytes) {
     ASSERT_EQ(::send(ours_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), std::ssize(bytes));
@@ -136,6 +148,7 @@ class EngineWorkerTest : public testing::Test {
   std::map<engine::RequestId, std::vector<SequenceUpdate>> updates_;
   std::vector<StatsNote> stats_;
   int num_step_frames_ = 0;
+  std::atomic<bool> is_open_ = false;
   std::atomic<int> exit_code_{-1};
   std::thread thread_;
 };
@@ -250,6 +263,21 @@ TEST_F(EngineWorkerTest, CancelsARequestWhereverItIsOnItsWay) {
   EXPECT_TRUE(ends_cancelled(7));
   EXPECT_TRUE(ends_cancelled(8));
   EXPECT_EQ(updates_of(6).back().finish, FinishReason::kLength);
+}
+
+TEST_F(EngineWorkerTest, KeepsNoPromptWaitingForALongText) {
+  load_fake();
+  send(2, TokenizeCall{"m", {"!tokenize gate"}});
+  submit(3, "!tokenize gate " + std::string(64 << 10, 'x'));
+
+  submit(4, "short");
+
+  EXPECT_EQ(updates_of(4).back().finish, FinishReason::kLength);
+  EXPECT_FALSE(replies_.contains(2));
+  EXPECT_FALSE(replies_.contains(3));
+  open_gate();
+  EXPECT_TRUE(reply_to(2).ok());
+  EXPECT_EQ(updates_of(3).back().finish, FinishReason::kLength);
 }
 
 TEST_F(EngineWorkerTest, SendsItsFiguresAlsoWhileItLoads) {

@@ -45,7 +45,8 @@ Result<std::unique_ptr<SupervisedModelHost>> SupervisedModelHost::start(std::vec
   for (ModelSpec& model : models) {
     host->clients_.push_back(std::make_unique<EngineClient>(std::move(model), options.program_version,
                                                             options.limits, *options.clock));
-    members.push_back({{"engine-" + std::to_string(members.size()), options.command, options.policy},
+    members.push_back({{"engine-" + std::to_string(members.size()), options.command, options.policy,
+                        options.max_sending_bytes},
                        host->clients_.back().get()});
   }
   TRY(host->supervisor_, Supervisor::start(std::move(members), *options.clock));
@@ -126,6 +127,7 @@ void SupervisedModelHost::start_job(EngineClient* client, CallBody body, EngineJ
                                     std::string_view model) {
   if (client == nullptr) return fail(job, model_not_found(model));
   job.call_id = client->next_call_id();
+  job.lane = lane_of(body);
   const Result<std::string> payload = encode_call({job.call_id, std::move(body)});
   if (!payload.ok()) return fail(job, payload.error());
   Result<std::string> frame = encode_frame(FrameKind::kControl, payload.value());

@@ -21,7 +21,8 @@ struct ModelHostOptions {
   WorkerCommand command;
   WorkerPolicy policy;
   RequestLimits limits;
-  const Clock* clock = &system_clock();  // outlives the host
+  size_t max_sending_bytes = size_t{64} << 20;  // of what waits, on its way into one worker
+  const Clock* clock = &system_clock();         // outlives the host
 };
 
 // Serves each model from an engine worker: a process of its own, which is restarted when it ends.

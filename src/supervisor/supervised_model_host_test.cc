@@ -155,6 +155,21 @@ TEST_F(SupervisedModelHostTest, LetsRequestsWaitWhileTheModelLoads) {
   EXPECT_EQ(heard->text(), "t0 t1 ");
 }
 
+TEST_F(SupervisedModelHostTest, SendsAllThatWaitedForTheModelThoughItIsMoreThanTheConnectionTakesAtOnce) {
+  ModelHostOptions narrow = options();
+  narrow.max_sending_bytes = size_t{256} << 10;
+  start({model("fake:load_ms=300")}, narrow);
+  std::vector<std::shared_ptr<Heard>> all;
+  for (int i = 0; i < 20; ++i) {
+    all.push_back(ask(std::string(200 << 10, 'x'), 2));
+    all.push_back(ask(std::string(50 << 10, 'x'), 2));
+  }
+  for (const auto& heard : all) {
+    ASSERT_TRUE(heard->wait_for_end());
+    EXPECT_EQ(heard->text(), "t0 t1 ") << heard->error().value_or(Error{}).message;
+  }
+}
+
 TEST_F(SupervisedModelHostTest, LetsNoRequestWaitForEver) {
   ModelHostOptions impatient = options();
   impatient.limits.longest_wait = 50ms;

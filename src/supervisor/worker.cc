@@ -17,7 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t kMaxWaitingBytes = size_t{64} << 20;
 // Of one worker in a row, so that a flood from one does not starve the others.
 constexpr size_t kReadsInARow = 16;
 constexpr size_t kAllReads = std::numeric_limits<size_t>::max();
@@ -33,7 +32,7 @@ Worker::Worker(WorkerSpec spec, WorkerSession& session, const Clock& clock, std:
       clock_(clock),
       on_change_(std::move(on_change)),
       life_(spec_.policy, clock.now()),
-      out_(kMaxWaitingBytes),
+      out_(spec_.max_waiting_bytes),
       log_period_start_(clock.now()),
       oom_noted_(clock.now()),
       since_unix_seconds_(clock.unix_seconds()) {
@@ -187,7 +186,9 @@ void Worker::on_exit() {
 
 void Worker::flush() {
   if (!process_ || has_closed_socket_) return;
+  const size_t waiting_bytes = out_.pending_bytes();
   if (!out_.flush(process_->socket_fd()).ok()) out_.clear();  // its end is seen by its descriptor
+  if (out_.pending_bytes() < waiting_bytes) session_.on_room();
 }
 
 void Worker::let_end() {

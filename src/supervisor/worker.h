@@ -21,6 +21,7 @@ struct WorkerSpec {
   std::string id;  // unique among the supervisor's workers: "engine-0"
   WorkerCommand command;
   WorkerPolicy policy;
+  size_t max_waiting_bytes = size_t{64} << 20;  // sent, but not taken by the process yet
 };
 
 // One worker through all its restarts: carries out what WorkerLife decides, moves bytes between the process

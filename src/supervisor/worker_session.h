@@ -16,8 +16,8 @@ class WorkerLink {
  public:
   virtual ~WorkerLink() = default;
 
-  // Queues an encoded frame. kOverloaded where too much waits already; a worker that is gone takes it
-  // silently.
+  // Queues an encoded frame. kOverloaded where too much waits already, until on_room(); a worker that is gone
+  // takes it silently.
   virtual Status send(std::string_view frame) = 0;
   // The same for short messages that must get through.
   virtual void send_always(std::string_view frame) = 0;
@@ -43,6 +43,8 @@ class WorkerSession {
   virtual void on_load() = 0;
   // It can serve now.
   virtual void on_ready() = 0;
+  // It has taken some of what was sent: send() may take more.
+  virtual void on_room() = 0;
   // A frame of it. An error ends the worker.
   virtual Status on_frame(const Frame& frame) = 0;
   // Have it end once it has finished what runs.
