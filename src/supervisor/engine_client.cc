@@ -241,7 +241,15 @@ Status EngineClient::on_stats(const StatsNote& note) {
   const bool is_busy =
       std::any_of(jobs_.begin(), jobs_.end(), [](const auto& job) { return job.second.is_accepted; });
   link_->report_heartbeat(is_busy, note.stats.steps);
+  if (note.is_draining) on_worker_leaving();
   return {};
+}
+
+// It takes nothing new, and will be replaced once it has ended.
+void EngineClient::on_worker_leaving() {
+  is_ready_ = false;
+  has_failed_ = true;
+  link_->report_draining();
 }
 
 Status EngineClient::on_reply(Reply reply) {
@@ -259,8 +267,7 @@ Status EngineClient::on_answer(Reply reply) {
   if (job == jobs_.end()) return {};  // cancelled meanwhile
   // It drains, told so by somebody else: its successor will take the call.
   if (!reply.body.ok() && reply.body.error().code == ErrorCode::kShuttingDown && !is_draining_) {
-    is_ready_ = false;
-    has_failed_ = true;
+    on_worker_leaving();
     wait_for_turn(job);
     return {};
   }

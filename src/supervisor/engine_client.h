@@ -100,6 +100,7 @@ class EngineClient final : public WorkerSession {
   Error overloaded() const;
   void wait_for_turn(Jobs::iterator job);
   void send_waiting();
+  void on_worker_leaving();
   // Removes the job and tells its owner.
   Jobs::iterator fail(Jobs::iterator job, const Error& error);
   Jobs::iterator erase(Jobs::iterator job);

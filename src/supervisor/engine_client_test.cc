@@ -31,6 +31,7 @@ class FakeLink final : public WorkerLink {
   }
   void report_greeted() override { reports.push_back("greeted"); }
   void report_loaded() override { reports.push_back("loaded"); }
+  void report_draining() override { reports.push_back("draining"); }
   void report_load_failed(const Error& error) override { reports.push_back("load_failed: " + error.message); }
   void report_heartbeat(bool is_busy, uint64_t progress) override {
     reports.push_back((is_busy ? "busy " : "idle ") + std::to_string(progress));
@@ -411,11 +412,29 @@ TEST_F(EngineClientTest, FailsWhatStillRunsWhenTheWorkerStopped) {
 TEST_F(EngineClientTest, KeepsARequestForTheNextWorkerWhenThisOneWasToldToStopByOthers) {
   become_ready();
   const auto heard = start_request(1);
+  link_.reports.clear();
   ASSERT_TRUE(reply(call_of_[1], Error{ErrorCode::kShuttingDown, "stopping"}).ok());
   EXPECT_THAT(heard->events, IsEmpty());
+  EXPECT_THAT(link_.reports, ElementsAre("draining"));
+  EXPECT_EQ(link_.sent.size(), 1U) << "it is not asked again";
   worker_ends(0);
   become_ready();
   EXPECT_EQ(link_.sent.size(), 1U);
+}
+
+TEST_F(EngineClientTest, SendsNothingToAWorkerThatSaysItDrains) {
+  become_ready();
+  StatsNote note;
+  note.is_draining = true;
+  link_.reports.clear();
+
+  ASSERT_TRUE(say(note).ok());
+  const auto heard = start_request(1);
+
+  EXPECT_THAT(link_.reports, ElementsAre("idle 0", "draining"));
+  EXPECT_THAT(link_.sent, IsEmpty());
+  pass(30s);
+  EXPECT_THAT(heard->events, ElementsAre("failed: worker_failed"));
 }
 
 TEST_F(EngineClientTest, CountsOnOverRestarts) {

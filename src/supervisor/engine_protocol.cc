@@ -235,7 +235,8 @@ struct WireAlternatives<ReplyBody> {
 template <>
 struct WireFields<StatsNote> {
   static constexpr auto value =
-      std::tuple{field("stats", &StatsNote::stats), field("memory_bytes", &StatsNote::memory_bytes)};
+      std::tuple{field("stats", &StatsNote::stats), field("memory_bytes", &StatsNote::memory_bytes),
+                 field("is_draining", &StatsNote::is_draining)};
 };
 
 namespace {

@@ -107,6 +107,7 @@ struct Reply {
 struct StatsNote {
   engine::EngineStats stats;  // zeros until the model is loaded
   uint64_t memory_bytes = 0;  // resident
+  bool is_draining = false;   // it finishes what runs and takes nothing new: told to by whomever
 };
 
 using WorkerMessage = std::variant<Reply, StatsNote>;

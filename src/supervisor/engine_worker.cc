@@ -155,6 +155,7 @@ void EngineWorker::on_terminate() {
   if (is_draining_ || is_loading_) return end(kExitAfterSigterm);
   log_info("told to stop: finishing what runs");
   is_draining_ = true;
+  wants_stats_ = true;  // which say so
 }
 
 void EngineWorker::read_socket() {
@@ -225,6 +226,7 @@ void EngineWorker::send_stats() {
     note.stats.generated_tokens -= probe_stats_.generated_tokens;
   }
   note.memory_bytes = resident_bytes();
+  note.is_draining = is_draining_;
   outbox_.send(encode_frame(FrameKind::kControl, encode_worker_message(note).value()).value());
 }
 

@@ -325,11 +325,13 @@ TEST_F(SupervisedModelHostTest, TriesAgainWhereTheProgramIsMissing) {
 
 TEST_F(SupervisedModelHostTest, LetsAWorkerFinishThatSomebodyElseToldToStop) {
   start_ready("fake:step_ms=20");
-  const auto running = ask("stream", 10);
+  const auto running = ask("stream", 100);
   ASSERT_TRUE(running->wait_for_text());
 
   ::kill(static_cast<pid_t>(status().pid), SIGTERM);
   const auto next = ask("stream", 2);
+  ASSERT_TRUE(wait_for_state(WorkerState::kDraining));
+  EXPECT_FALSE(host_->find_model("m")->is_ready);
 
   ASSERT_TRUE(running->wait_for_end());
   EXPECT_EQ(running->finish(), FinishReason::kLength);

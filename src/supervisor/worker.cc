@@ -254,4 +254,11 @@ void Worker::report_heartbeat(bool is_busy, uint64_t progress) {
   ++version_;
 }
 
+void Worker::report_draining() {
+  if (life_.state() == WorkerState::kReady)
+    log_warning("a worker was told to stop by somebody else", {{"worker", spec_.id}});
+  act(life_.on_draining(clock_.now()));
+  note_change();
+}
+
 }  // namespace llama_gpu::supervisor

@@ -65,6 +65,7 @@ class Worker final : private WorkerLink {
   void report_loaded() override;
   void report_load_failed(const Error& error) override;
   void report_heartbeat(bool is_busy, uint64_t progress) override;
+  void report_draining() override;
 
   void act(const WorkerActions& actions);
   void spawn();

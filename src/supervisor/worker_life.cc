@@ -92,7 +92,8 @@ WorkerActions WorkerLife::on_tick(SteadyTime now) {
     case WorkerState::kReady:
       return check_silence();
     case WorkerState::kDraining:
-      return check_drain();
+      // What runs may take as long as it needs where nobody waits for the end.
+      return is_stop_asked_ ? check_drain() : check_silence();
     case WorkerState::kBackoff:
       if (in_state_ < backoff_) return {};
       enter(WorkerState::kStarting);
@@ -167,6 +168,12 @@ WorkerActions WorkerLife::on_heartbeat(SteadyTime now, bool is_busy, uint64_t pr
   return {};
 }
 
+WorkerActions WorkerLife::on_draining(SteadyTime now) {
+  charge(now);
+  if (state_ == WorkerState::kReady && !ending_) enter(WorkerState::kDraining);
+  return {};
+}
+
 WorkerActions WorkerLife::on_fault(SteadyTime now, const Error& error) {
   charge(now);
   return end_worker({ExitKind::kCrashed, error.message}, SIGKILL);
@@ -185,7 +192,7 @@ WorkerActions WorkerLife::on_stop(SteadyTime now) {
     enter(WorkerState::kStopped);
     return {};
   }
-  const bool is_serving = state_ == WorkerState::kReady;
+  const bool is_serving = state_ == WorkerState::kReady || state_ == WorkerState::kDraining;
   enter(WorkerState::kDraining);
   if (ending_) return {};
   if (is_serving) return {{Kind::kDrain}};

@@ -58,8 +58,8 @@ using WorkerActions = std::vector<WorkerAction>;
 // Decides over one worker: events in, actions out. Pure: no process, no clock; one thread.
 //
 //   kStarting -hello-> kLoading -loaded-> kReady -stop-> kDraining -exit-> kStopped
-//       ^                  |                 |
-//       '---- kBackoff <---+------ exit -----'   kFailed: too often, or the model cannot be loaded
+//       ^                  |                 |               | told so by others
+//       '---- kBackoff <---+------ exit -----+---------------'   kFailed: too often, or not loadable
 //
 // Time in which the supervisor itself did not run (a stopped or starved server) is not held against the
 // worker: between two events at most a second counts.
@@ -74,6 +74,8 @@ class WorkerLife {
   WorkerActions on_load_failed(SteadyTime now, const Error& error);
   // `progress` grows with each step; `is_busy`: it should grow.
   WorkerActions on_heartbeat(SteadyTime now, bool is_busy, uint64_t progress);
+  // It finishes what runs and takes nothing new: somebody told it to.
+  WorkerActions on_draining(SteadyTime now);
   // It broke the protocol.
   WorkerActions on_fault(SteadyTime now, const Error& error);
   WorkerActions on_exit(SteadyTime now, ProcessEnd end);

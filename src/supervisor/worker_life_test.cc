@@ -309,6 +309,36 @@ TEST_F(WorkerLifeTest, IsTerminatedThenKilledWhenItDoesNotDrain) {
   EXPECT_TRUE(life_.is_over());
 }
 
+TEST_F(WorkerLifeTest, IsNotReadyWhileItDrainsForOthersAndIsReplaced) {
+  start();
+  pass_alive(1s);
+
+  EXPECT_THAT(life_.on_draining(now_), IsEmpty());
+
+  EXPECT_EQ(life_.state(), WorkerState::kDraining);
+  EXPECT_FALSE(life_.is_ready());
+  EXPECT_THAT(pass_alive(10min, /*is_busy=*/true), IsEmpty()) << "what runs may take its time";
+  life_.on_exit(now_, {.exit_code = kExitAfterSigterm});
+  EXPECT_EQ(life_.state(), WorkerState::kBackoff);
+  EXPECT_THAT(pass(100ms), ElementsAre(kSpawn));
+  EXPECT_THAT(life_.on_draining(now_), IsEmpty());
+  EXPECT_EQ(life_.state(), WorkerState::kStarting);
+}
+
+TEST_F(WorkerLifeTest, IsStillWatchedWhileItDrainsForOthersAndMayBeStopped) {
+  start();
+  life_.on_draining(now_);
+  EXPECT_THAT(life_.on_stop(now_), ElementsAre(kDrain));
+  EXPECT_THAT(pass(5s), ElementsAre(sends(SIGTERM)));
+  life_.on_exit(now_, {.exit_code = kExitAfterSigterm});
+  EXPECT_TRUE(life_.is_over());
+
+  life_ = WorkerLife(WorkerPolicy{}, now_);
+  start();
+  life_.on_draining(now_);
+  EXPECT_THAT(pass(35s), ElementsAre(sends(SIGABRT)));
+}
+
 TEST_F(WorkerLifeTest, IsTerminatedAtOnceWhileItLoads) {
   life_.on_tick(now_);
   life_.on_greeted(now_);

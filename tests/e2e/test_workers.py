@@ -180,6 +180,7 @@ def test_a_worker_told_to_stop_finishes_its_streams(own: Server) -> None:
     stream = Stream(own, max_tokens=60, ignore_eos=True)
     assert stream.has_text.wait(60)
     os.kill(worker_of(own)["pid"], signal.SIGTERM)
+    wait_until(lambda: not is_ready(own), seconds=2)
     stream.join(60)
     assert stream.is_whole and stream.events[-1] == "[DONE]"
     assert not any('"error"' in event for event in stream.events)
