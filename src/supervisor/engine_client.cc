@@ -10,6 +10,8 @@
 namespace llama_gpu::supervisor {
 namespace {
 
+// How often the file of a model that cannot be loaded is looked at.
+constexpr auto kFileLookPeriod = std::chrono::seconds(2);
 // A request that was with so many workers that ended by themselves is not sent to another.
 constexpr int kMaxAttempts = 2;
 
@@ -43,8 +45,8 @@ std::optional<engine::ModelInfo> EngineClient::info() const {
 
 Error EngineClient::unavailable() const {
   if (is_given_up_) {
-    return {ErrorCode::kWorkerFailed, "the model '" + spec_.id + "' cannot be run: its worker was given up",
-            "GET /admin/workers says why"};
+    return {ErrorCode::kWorkerFailed, "the model '" + spec_.id + "' cannot be loaded",
+            "GET /admin/workers says why; it is tried again once its file has changed"};
   }
   if (has_failed_) {
     return {ErrorCode::kWorkerFailed, "the worker of the model '" + spec_.id + "' ended and is not back yet",
@@ -161,6 +163,13 @@ void EngineClient::on_tick(SteadyTime now) {
     const bool is_late = !job->second.is_sent && job->second.deadline <= now;
     job = is_late ? fail(job, is_ready_ ? overloaded() : unavailable()) : std::next(job);
   }
+  if (is_given_up_) look_at_file(now);
+}
+
+void EngineClient::look_at_file(SteadyTime now) {
+  if (now < next_look_) return;
+  next_look_ = now + kFileLookPeriod;
+  if (stamp_of(spec_.options.model_path) != tried_file_) link_->report_file_changed();
 }
 
 // ---- the worker's life
@@ -172,11 +181,13 @@ void EngineClient::call(uint64_t id, CallBody body) {
 }
 
 void EngineClient::on_spawned() {
+  is_given_up_ = false;
   hello_id_ = next_call_id();
   call(hello_id_, HelloCall{kEngineProtocolVersion, program_});
 }
 
 void EngineClient::on_load() {
+  tried_file_ = stamp_of(spec_.options.model_path);
   load_id_ = next_call_id();
   call(load_id_, LoadCall{spec_.id, spec_.options});
 }
@@ -193,6 +204,7 @@ void EngineClient::on_exit(const WorkerExit& exit, WorkerState next, bool was_it
   is_ready_ = false;
   has_failed_ = true;
   is_given_up_ = next == WorkerState::kFailed;
+  next_look_ = clock_.now() + kFileLookPeriod;
   hello_id_ = load_id_ = 0;
   lanes_.forget_sent();
   add_counters(earlier_stats_, stats_);

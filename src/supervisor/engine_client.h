@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/file_stamp.h"
 #include "supervisor/call_lanes.h"
 #include "supervisor/engine_protocol.h"
 #include "supervisor/worker_session.h"
@@ -101,6 +102,7 @@ class EngineClient final : public WorkerSession {
   void wait_for_turn(Jobs::iterator job);
   void send_waiting();
   void on_worker_leaving();
+  void look_at_file(SteadyTime now);
   // Removes the job and tells its owner.
   Jobs::iterator fail(Jobs::iterator job, const Error& error);
   Jobs::iterator erase(Jobs::iterator job);
@@ -129,8 +131,10 @@ class EngineClient final : public WorkerSession {
   uint64_t hello_id_ = 0, load_id_ = 0;  // while their answers are awaited
   bool is_ready_ = false;
   bool is_draining_ = false;
-  bool is_given_up_ = false;
-  bool has_failed_ = false;  // a worker ended, or is about to, since the last became ready
+  bool is_given_up_ = false;  // until the file changes
+  FileStamp tried_file_;      // as it was when the last worker was told to load it
+  SteadyTime next_look_;      // at the file, while is_given_up_
+  bool has_failed_ = false;   // a worker ended, or is about to, since the last became ready
 
   engine::EngineStats stats_, earlier_stats_;  // of this worker; counters of those before it
   uint64_t memory_bytes_ = 0;

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "base/clock_fake.h"
 
@@ -32,6 +34,7 @@ class FakeLink final : public WorkerLink {
   void report_greeted() override { reports.push_back("greeted"); }
   void report_loaded() override { reports.push_back("loaded"); }
   void report_draining() override { reports.push_back("draining"); }
+  void report_file_changed() override { reports.push_back("file_changed"); }
   void report_load_failed(const Error& error) override { reports.push_back("load_failed: " + error.message); }
   void report_heartbeat(bool is_busy, uint64_t progress) override {
     reports.push_back((is_busy ? "busy " : "idle ") + std::to_string(progress));
@@ -283,6 +286,36 @@ TEST_F(EngineClientTest, FailsEverythingOnceTheWorkerIsGivenUp) {
 
   EXPECT_THAT(waiting->events, ElementsAre("failed: worker_failed"));
   EXPECT_THAT(late->events, ElementsAre("failed: worker_failed"));
+}
+
+TEST_F(EngineClientTest, LooksForAnotherFileWhileTheModelCannotBeLoaded) {
+  const std::string path = testing::TempDir() + "/engine_client_test.gguf";
+  std::ofstream(path) << "broken";
+  ModelSpec spec{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}};
+  spec.options.model_path = path;
+  EngineClient client(spec, "test", {}, clock_);
+  client.attach(link_);
+  const auto pass_a_while = [&] {
+    for (int i = 0; i < 10; ++i) {
+      clock_.advance(1s);
+      client.on_tick(clock_.now());
+    }
+  };
+  client.on_spawned();
+  client.on_load();
+  client.on_exit({.kind = ExitKind::kLoadFailed}, WorkerState::kFailed, /*was_its_fault=*/true);
+
+  pass_a_while();
+  EXPECT_THAT(link_.reports, IsEmpty());
+  std::ofstream(path) << "another";
+  clock_.advance(2s);
+  client.on_tick(clock_.now());
+
+  EXPECT_THAT(link_.reports, ElementsAre("file_changed"));
+  client.on_spawned();
+  std::filesystem::remove(path);
+  pass_a_while();
+  EXPECT_EQ(link_.reports.size(), 1U) << "nobody looks while it is tried";
 }
 
 TEST_F(EngineClientTest, RefusesMoreThanItCanHold) {

@@ -127,6 +127,10 @@ TEST_F(EngineInWorkerTest, SaysWhatIsWrongWithADamagedFileAndKeepsServingOthers)
   const auto heard = ask_greedy(2);
   ASSERT_TRUE(heard->wait_for_end());
   EXPECT_EQ(heard->finish(), FinishReason::kLength);
+
+  ASSERT_TRUE(test_support::write_tiny_llama(damaged.path()).ok());
+  EXPECT_TRUE(eventually([&] { return host_->workers()[1].is_ready; }))
+      << "whole, it is loaded without a hand";
 }
 
 TEST_F(EngineInWorkerTest, ComesBackOnceAVanishedFileIsThereAgain) {

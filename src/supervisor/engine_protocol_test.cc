@@ -69,6 +69,7 @@ std::vector<WorkerMessage> every_worker_message() {
   StatsNote stats;
   stats.stats.running = 3;
   stats.memory_bytes = 1 << 30;
+  stats.is_draining = true;
   return {Reply{1, ReplyBody(HelloReply{1, "0.1.0", 4242})},
           Reply{2, ReplyBody(info)},
           Reply{3, ReplyBody(engine::SubmitReceipt{9, {1, 2}})},

@@ -15,11 +15,12 @@
 
 namespace llama_gpu::supervisor {
 
-// Where a worker is in its life. kBackoff: it ended and will be started again; kFailed: it ended too often,
-// or its model cannot be loaded, and waits for a person.
+// Where a worker is in its life. kBackoff: it ended, or could not be started, and will be tried again;
+// kFailed: its model cannot be loaded, and waits for another file.
 enum class WorkerState : uint8_t { kStarting, kLoading, kReady, kDraining, kBackoff, kFailed, kStopped };
 
-enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kStopped };
+// kNotStarted: there never was a process.
+enum class ExitKind : uint8_t { kLoadFailed, kCrashed, kOutOfMemory, kHung, kStopped, kNotStarted };
 
 // Why a worker ended.
 struct WorkerExit {

@@ -108,7 +108,7 @@ class SupervisedModelHostTest : public testing::Test {
     options.command.arguments.insert(options.command.arguments.begin(), "test_worker");
     options.policy.first_backoff = 1ms;
     options.policy.kill_grace = 200ms;
-    options.policy.max_failures = 1'000;
+    options.policy.longest_backoff = options.policy.longest_crash_backoff = 50ms;
     return options;
   }
   static ModelSpec model(const std::string& path = "fake", const std::string& id = "m") {

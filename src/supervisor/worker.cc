@@ -261,4 +261,10 @@ void Worker::report_draining() {
   note_change();
 }
 
+void Worker::report_file_changed() {
+  log_info("the model file has changed: it is tried again", {{"worker", spec_.id}});
+  act(life_.on_file_changed(clock_.now()));
+  note_change();
+}
+
 }  // namespace llama_gpu::supervisor

@@ -66,6 +66,7 @@ class Worker final : private WorkerLink {
   void report_load_failed(const Error& error) override;
   void report_heartbeat(bool is_busy, uint64_t progress) override;
   void report_draining() override;
+  void report_file_changed() override;
 
   void act(const WorkerActions& actions);
   void spawn();

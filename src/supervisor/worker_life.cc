@@ -95,16 +95,19 @@ WorkerActions WorkerLife::on_tick(SteadyTime now) {
       // What runs may take as long as it needs where nobody waits for the end.
       return is_stop_asked_ ? check_drain() : check_silence();
     case WorkerState::kBackoff:
-      if (in_state_ < backoff_) return {};
-      enter(WorkerState::kStarting);
-      ++restarts_;
-      has_process_ = true;
-      return {{Kind::kSpawn}};
+      return in_state_ < backoff_ ? WorkerActions() : start_again();
     case WorkerState::kFailed:
     case WorkerState::kStopped:
       break;
   }
   return {};
+}
+
+WorkerActions WorkerLife::start_again() {
+  enter(WorkerState::kStarting);
+  ++restarts_;
+  has_process_ = true;
+  return {{Kind::kSpawn}};
 }
 
 WorkerActions WorkerLife::check_ending() {
@@ -179,6 +182,13 @@ WorkerActions WorkerLife::on_fault(SteadyTime now, const Error& error) {
   return end_worker({ExitKind::kCrashed, error.message}, SIGKILL);
 }
 
+WorkerActions WorkerLife::on_file_changed(SteadyTime now) {
+  charge(now);
+  if (state_ != WorkerState::kFailed || !may_restart_) return {};
+  ends_in_a_row_ = 0;
+  return start_again();
+}
+
 void WorkerLife::let_end() {
   may_restart_ = false;
   if (state_ == WorkerState::kBackoff) enter(WorkerState::kStopped);
@@ -229,20 +239,20 @@ WorkerActions WorkerLife::on_exit(SteadyTime now, ProcessEnd end) {
   const bool was_killed_from_outside = end.signal == SIGKILL && !was_killed_ && !end.was_out_of_memory;
   last_exit_ = classify(std::move(end));
   failed_by_itself_ = last_exit_->kind != ExitKind::kStopped && !was_killed_from_outside;
-  after_exit(now);
+  after_exit();
   return {};
 }
 
 WorkerActions WorkerLife::on_spawn_failed(SteadyTime now, const Error& error) {
   charge(now);
   last_exit_ = WorkerExit{
-      .kind = ExitKind::kCrashed, .signal = 0, .exit_code = 0, .message = error.message, .log_tail = {}};
-  failed_by_itself_ = true;
-  after_exit(now);
+      .kind = ExitKind::kNotStarted, .signal = 0, .exit_code = 0, .message = error.message, .log_tail = {}};
+  failed_by_itself_ = false;
+  after_exit();
   return {};
 }
 
-void WorkerLife::after_exit(SteadyTime now) {
+void WorkerLife::after_exit() {
   has_process_ = false;
   ending_.reset();
   is_busy_ = was_terminated_ = was_killed_ = false;
@@ -250,13 +260,12 @@ void WorkerLife::after_exit(SteadyTime now) {
   if (is_stop_asked_ || !may_restart_) return enter(WorkerState::kStopped);
   if (load_error && is_permanent(load_error->code)) return enter(WorkerState::kFailed);
 
-  if (failed_by_itself_) failures_.push_back(now);
-  while (!failures_.empty() && now - failures_.front() > policy_.failure_window) failures_.pop_front();
-  if (std::ssize(failures_) >= policy_.max_failures) return enter(WorkerState::kFailed);
-
-  if (std::exchange(was_proven_, false)) failures_in_a_row_ = 0;
-  const int doublings = std::min(failures_in_a_row_++, 20);
-  backoff_ = std::min(policy_.first_backoff * (1 << doublings), policy_.longest_backoff);
+  if (std::exchange(was_proven_, false)) ends_in_a_row_ = 0;
+  const bool has_crashed = last_exit_->kind == ExitKind::kCrashed || last_exit_->kind == ExitKind::kHung;
+  const milliseconds longest =
+      has_crashed && failed_by_itself_ ? policy_.longest_crash_backoff : policy_.longest_backoff;
+  const int doublings = std::min(ends_in_a_row_++, 20);
+  backoff_ = std::min(policy_.first_backoff * (1 << doublings), longest);
   enter(WorkerState::kBackoff);
 }
 

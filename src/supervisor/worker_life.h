@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,11 +24,10 @@ struct WorkerPolicy {
   milliseconds stalled_step{180'000};      // busy, alive, but no step ends
   milliseconds drain_timeout{5'000};       // from stop to SIGTERM
   milliseconds kill_grace{2'000};          // from SIGABRT or SIGTERM to SIGKILL
-  milliseconds first_backoff{100};         // doubles with each failure in a row
+  milliseconds first_backoff{100};         // doubles with each end in a row
   milliseconds longest_backoff{30'000};
-  milliseconds proven_after{10'000};  // ready for so long: the next failure is the first in a row again
-  milliseconds failure_window{600'000};
-  int max_failures = 5;  // within the window: kFailed
+  milliseconds longest_crash_backoff{60'000};  // where it ended by itself: each time costs requests
+  milliseconds proven_after{10'000};           // ready for so long: the next end is the first in a row again
 };
 
 // The exit code of a worker that somebody other than its supervisor told to stop: as a shell reports SIGTERM.
@@ -59,7 +57,10 @@ using WorkerActions = std::vector<WorkerAction>;
 //
 //   kStarting -hello-> kLoading -loaded-> kReady -stop-> kDraining -exit-> kStopped
 //       ^                  |                 |               | told so by others
-//       '---- kBackoff <---+------ exit -----+---------------'   kFailed: too often, or not loadable
+//       '---- kBackoff <---+------ exit -----+---------------'
+//
+// No end is final but one that was asked for: it is tried again without end, in growing intervals. Only where
+// the model file is at fault, kFailed, that is of no use until the file is another.
 //
 // Time in which the supervisor itself did not run (a stopped or starved server) is not held against the
 // worker: between two events at most a second counts.
@@ -80,6 +81,8 @@ class WorkerLife {
   WorkerActions on_fault(SteadyTime now, const Error& error);
   WorkerActions on_exit(SteadyTime now, ProcessEnd end);
   WorkerActions on_spawn_failed(SteadyTime now, const Error& error);
+  // The model file is not the one that was tried last.
+  WorkerActions on_file_changed(SteadyTime now);
   // It is not started again once it has ended: the server drains.
   void let_end();
   // Ends it for good. What runs in a ready worker may finish first.
@@ -91,7 +94,7 @@ class WorkerLife {
   bool is_over() const { return state_ == WorkerState::kStopped; }
   int64_t restarts() const { return restarts_; }
   const std::optional<WorkerExit>& last_exit() const { return last_exit_; }
-  // Whether the last end was the worker's doing, not somebody's `kill -9` or stop.
+  // Whether the last end was the worker's doing, not somebody's `kill -9` or stop, nor the system's.
   bool failed_by_itself() const { return failed_by_itself_; }
   // How long on_tick can wait.
   milliseconds until_next_tick() const;
@@ -104,12 +107,13 @@ class WorkerLife {
 
   void charge(SteadyTime now);
   void enter(WorkerState state);
+  WorkerActions start_again();
   WorkerActions end_worker(Ending ending, int signal);
   WorkerActions check_ending();
   WorkerActions check_silence();
   WorkerActions check_drain();
   WorkerExit classify(ProcessEnd end) const;
-  void after_exit(SteadyTime now);
+  void after_exit();
 
   WorkerPolicy policy_;
   SteadyTime last_event_;
@@ -127,8 +131,7 @@ class WorkerLife {
   bool is_busy_ = false;
   bool was_proven_ = false;
   bool failed_by_itself_ = false;
-  int failures_in_a_row_ = 0;
-  std::deque<SteadyTime> failures_;
+  int ends_in_a_row_ = 0;
   int64_t restarts_ = 0;
   std::optional<WorkerExit> last_exit_;
 };

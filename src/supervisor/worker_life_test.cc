@@ -50,6 +50,18 @@ class WorkerLifeTest : public testing::Test {
     EXPECT_THAT(life_.on_loaded(now_), IsEmpty());
     EXPECT_EQ(life_.state(), WorkerState::kReady);
   }
+  // Ends a ready worker so often; how long it takes each time until it is started again.
+  std::vector<milliseconds> waits_after_ends(int count, int signal) {
+    std::vector<milliseconds> waits;
+    for (int i = 0; i < count; ++i) {
+      crash(signal);
+      milliseconds waited{100};
+      while (pass(100ms).empty()) waited += 100ms;
+      waits.push_back(waited);
+      become_ready();
+    }
+    return waits;
+  }
   void crash(int signal = SIGSEGV) { life_.on_exit(now_, {.signal = signal, .log_tail = "last words"}); }
 
   SteadyTime now_ = SteadyTime(1h);
@@ -95,19 +107,14 @@ TEST_F(WorkerLifeTest, ComesBackAfterACrashWithItsExitKept) {
   EXPECT_EQ(life_.restarts(), 1);
 }
 
-TEST_F(WorkerLifeTest, WaitsTwiceAsLongAfterEachFailureInARowUpToABound) {
+TEST_F(WorkerLifeTest, WaitsTwiceAsLongAfterEachEndInARowUpToABoundAndIsNeverGivenUp) {
   start();
-  std::vector<milliseconds> waits;
-  for (int i = 0; i < 12; ++i) {
-    crash(SIGKILL);  // from outside: never trips the breaker
-    milliseconds waited{0};
-    while (pass(100ms).empty()) waited += 100ms;
-    waits.push_back(waited + 100ms);
-    become_ready();
-  }
 
-  EXPECT_THAT(waits, ElementsAre(100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 12800ms, 25600ms, 30s,
-                                 30s, 30s));
+  // From outside.
+  EXPECT_THAT(waits_after_ends(12, SIGKILL), ElementsAre(100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms,
+                                                         12800ms, 25600ms, 30s, 30s, 30s));
+  // By itself: a request may be the cause.
+  EXPECT_THAT(waits_after_ends(100, SIGSEGV), testing::Each(60s));
 }
 
 TEST_F(WorkerLifeTest, StartsOverWithTheFirstWaitOnceItHasProvenItself) {
@@ -122,32 +129,6 @@ TEST_F(WorkerLifeTest, StartsOverWithTheFirstWaitOnceItHasProvenItself) {
   crash(SIGKILL);
 
   EXPECT_EQ(life_.until_next_tick(), 100ms);
-}
-
-TEST_F(WorkerLifeTest, IsGivenUpAfterFiveFailuresInTenMinutes) {
-  start();
-  for (int i = 0; i < 4; ++i) {
-    crash();
-    EXPECT_EQ(life_.state(), WorkerState::kBackoff) << i;
-    pass(2s);
-    become_ready();
-  }
-
-  crash();
-
-  EXPECT_EQ(life_.state(), WorkerState::kFailed);
-  EXPECT_THAT(pass(1min), IsEmpty());
-}
-
-TEST_F(WorkerLifeTest, IsNotGivenUpForFailuresThatLieFarApart) {
-  start();
-  for (int i = 0; i < 12; ++i) {
-    pass_alive(3min);
-    crash();
-    ASSERT_EQ(life_.state(), WorkerState::kBackoff) << i;
-    EXPECT_THAT(pass(100ms), ElementsAre(kSpawn));
-    become_ready();
-  }
 }
 
 TEST_F(WorkerLifeTest, IsNotToBlameForAKillFromOutside) {
@@ -189,16 +170,40 @@ TEST_F(WorkerLifeTest, IsGivenUpAtOnceForAModelThatCannotBeLoaded) {
   EXPECT_EQ(life_.last_exit()->message, "no magic");
 }
 
-TEST_F(WorkerLifeTest, TriesAgainForAModelFileThatIsNotThereButNotForEver) {
+TEST_F(WorkerLifeTest, TriesAgainAtOnceWhenTheFileOfAModelThatCouldNotBeLoadedHasChanged) {
+  EXPECT_THAT(life_.on_file_changed(now_), IsEmpty());
   life_.on_tick(now_);
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_NE(life_.state(), WorkerState::kFailed);
+  life_.on_greeted(now_);
+  life_.on_load_failed(now_, Error{ErrorCode::kModelInvalid, "no magic"});
+  life_.on_exit(now_, {.exit_code = 66});
+  EXPECT_THAT(pass(1min), IsEmpty());
+
+  EXPECT_THAT(life_.on_file_changed(now_), ElementsAre(kSpawn));
+
+  EXPECT_EQ(life_.state(), WorkerState::kStarting);
+  EXPECT_EQ(life_.restarts(), 1);
+  become_ready();
+}
+
+TEST_F(WorkerLifeTest, IsNotStartedForAFileOnceItMayEnd) {
+  life_.on_tick(now_);
+  life_.on_greeted(now_);
+  life_.on_load_failed(now_, Error{ErrorCode::kModelInvalid, "no magic"});
+  life_.on_exit(now_, {.exit_code = 66});
+  life_.let_end();
+  EXPECT_THAT(life_.on_file_changed(now_), IsEmpty());
+}
+
+TEST_F(WorkerLifeTest, TriesAgainForAModelFileThatIsNotThereAndForMemoryWithoutEnd) {
+  life_.on_tick(now_);
+  for (int i = 0; i < 100; ++i) {
+    const bool is_memory = i % 2 == 1;
     life_.on_greeted(now_);
-    life_.on_load_failed(now_, Error{ErrorCode::kFileNotFound, "no such file"});
-    life_.on_exit(now_, {.exit_code = 66});
-    pass(3s);
+    life_.on_load_failed(now_, Error{is_memory ? ErrorCode::kOutOfMemory : ErrorCode::kFileNotFound, "gone"});
+    life_.on_exit(now_, {.exit_code = is_memory ? 71 : 66});
+    ASSERT_EQ(life_.state(), WorkerState::kBackoff) << i;
+    ASSERT_THAT(pass(30s), ElementsAre(kSpawn)) << i;
   }
-  EXPECT_EQ(life_.state(), WorkerState::kFailed);
 }
 
 TEST_F(WorkerLifeTest, IsKilledWhenItDoesNotExitAfterAFailedLoad) {
@@ -396,12 +401,16 @@ TEST_F(WorkerLifeTest, HasFailedWhenItExitsWithoutHavingBeenTold) {
   EXPECT_TRUE(life_.failed_by_itself());
 }
 
-TEST_F(WorkerLifeTest, TriesAgainWhereNoProcessCouldBeStarted) {
+TEST_F(WorkerLifeTest, TriesAgainWithoutEndWhereNoProcessCanBeStarted) {
   life_.on_tick(now_);
-  life_.on_spawn_failed(now_, Error{ErrorCode::kIoFailed, "no more processes"});
-  EXPECT_EQ(life_.state(), WorkerState::kBackoff);
+  for (int i = 0; i < 100; ++i) {
+    life_.on_spawn_failed(now_, Error{ErrorCode::kIoFailed, "no more processes"});
+    ASSERT_EQ(life_.state(), WorkerState::kBackoff);
+    ASSERT_THAT(pass(30s), ElementsAre(kSpawn)) << i;
+  }
+  EXPECT_EQ(life_.last_exit()->kind, ExitKind::kNotStarted);
   EXPECT_EQ(life_.last_exit()->message, "no more processes");
-  EXPECT_THAT(pass(100ms), ElementsAre(kSpawn));
+  EXPECT_FALSE(life_.failed_by_itself());
 }
 
 }  // namespace

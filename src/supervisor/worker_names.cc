@@ -9,10 +9,11 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kStates = {"starting", "loading", "ready",  "draining",
                                                      "backoff",  "failed",  "stopped"};
-constexpr std::array<std::string_view, 5> kExits = {"load_failed", "crashed", "oom", "hung", "stopped"};
+constexpr std::array<std::string_view, 6> kExits = {"load_failed", "crashed", "oom",
+                                                    "hung",        "stopped", "not_started"};
 
 static_assert(static_cast<size_t>(WorkerState::kStopped) + 1 == kStates.size());
-static_assert(static_cast<size_t>(ExitKind::kStopped) + 1 == kExits.size());
+static_assert(static_cast<size_t>(ExitKind::kNotStarted) + 1 == kExits.size());
 
 }  // namespace
 

@@ -11,6 +11,7 @@ TEST(WorkerNames, NamesStatesAndExits) {
   EXPECT_EQ(worker_state_name(WorkerState::kStopped), "stopped");
   EXPECT_EQ(exit_kind_name(ExitKind::kOutOfMemory), "oom");
   EXPECT_EQ(exit_kind_name(ExitKind::kStopped), "stopped");
+  EXPECT_EQ(exit_kind_name(ExitKind::kNotStarted), "not_started");
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ class WorkerLink {
   virtual void report_load_failed(const Error& error) = 0;
   virtual void report_heartbeat(bool is_busy, uint64_t progress) = 0;
   virtual void report_draining() = 0;
+  virtual void report_file_changed() = 0;
 };
 
 // What one kind of worker is asked and answers: the supervisor knows processes, a session knows the protocol.
