@@ -83,6 +83,7 @@ void Worker::spawn() {
     act(life_.on_spawn_failed(clock_.now(), process.error()));
     note_change();
     session_.on_exit(*life_.last_exit(), life_.state(), /*was_its_fault=*/false);
+    ++version_;
     return;
   }
   process_.emplace(std::move(process).value());
