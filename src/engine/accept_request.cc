@@ -109,6 +109,7 @@ Result<std::shared_ptr<const AcceptedRequest>> accept_request(GenerationRequest 
   }
   auto accepted = std::make_shared<AcceptedRequest>();
   accepted->id = request.id;
+  accepted->received = context.received;
   accepted->prompt = std::move(prompt);
   accepted->seed = request.sampling.seed.value_or(context.drawn_seed);
   accepted->sampling = std::move(request.sampling);

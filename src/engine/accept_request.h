@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "engine/generation.h"
 #include "engine/prompt_encoder.h"
@@ -15,6 +16,7 @@ namespace llama_gpu::engine {
 // A request whose every value was checked, ready to run. Immutable, shared by its choices.
 struct AcceptedRequest {
   RequestId id = 0;
+  SteadyTime received;
   std::vector<TokenId> prompt;  // 1 to context_tokens
   SamplingParams sampling;
   uint64_t seed = 0;           // given, or drawn
@@ -31,6 +33,7 @@ struct AcceptContext {
   const PromptEncoder& encoder;
   int32_t context_tokens = 0;
   uint64_t drawn_seed = 0;  // for a request that gives none
+  SteadyTime received = {};
 };
 
 // The values that need no model. kInvalidValue with the wire name of the field in `param`; nothing is

@@ -78,13 +78,15 @@ ThreadedEngine::~ThreadedEngine() {
 }
 
 Result<SubmitReceipt> ThreadedEngine::submit(GenerationRequest request) {
+  const SteadyTime received = system_clock().now();
   uint64_t drawn_seed;
   {
     const std::lock_guard lock(mutex_);
     drawn_seed = random_();
   }
   TRY(std::shared_ptr<const AcceptedRequest> accepted,
-      accept_request(std::move(request), {*loaded_.encoder, loaded_.info.context_tokens, drawn_seed}));
+      accept_request(std::move(request),
+                     {*loaded_.encoder, loaded_.info.context_tokens, drawn_seed, received}));
   SubmitReceipt receipt = {accepted->id, accepted->prompt};
   {
     const std::lock_guard lock(mutex_);

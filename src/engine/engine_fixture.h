@@ -61,8 +61,9 @@ class SteppedGenerator {
   explicit SteppedGenerator(LoadedEngine loaded) : loaded_(std::move(loaded)) {}
 
   // Checks and queues a request.
-  void add(GenerationRequest request) {
-    auto accepted = accept_request(std::move(request), {*loaded_.encoder, loaded_.info.context_tokens, 99});
+  void add(GenerationRequest request, SteadyTime received = {}) {
+    auto accepted =
+        accept_request(std::move(request), {*loaded_.encoder, loaded_.info.context_tokens, 99, received});
     ASSERT_TRUE(accepted.ok()) << accepted.error().message;
     generator().add(std::move(accepted).value());
     hear();

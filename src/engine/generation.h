@@ -86,6 +86,8 @@ struct SequenceUpdate {
       prompt_logprobs;  // once, in the first update: entry i scores prompt token i (0 has none)
   std::optional<FinishReason> finish;  // set in the last update of the choice
   std::optional<Error> error;          // with FinishReason::kError
+  // Once, in the first update after it got a place in a step: how long it waited for it since its submit.
+  std::optional<uint64_t> queue_microseconds;
   int32_t num_cached_prompt_tokens = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/generator.h"
 
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -17,6 +18,13 @@ SequenceUpdate update_of(const AcceptedRequest& request, int32_t choice) {
   return update;
 }
 
+// News of a sequence; the first one since it was planned tells how long it waited for that.
+SequenceUpdate update_of(Sequence& sequence) {
+  SequenceUpdate update = update_of(*sequence.request, sequence.choice);
+  update.queue_microseconds = std::exchange(sequence.queue_microseconds, std::nullopt);
+  return update;
+}
+
 Error not_finite() {
   return {ErrorCode::kNumericError, "the model produced numbers that are not finite",
           "try another prompt; if it happens again the model file is damaged"};
@@ -24,8 +32,13 @@ Error not_finite() {
 
 }  // namespace
 
-Generator::Generator(const text::Tokenizer& tokenizer, Executor& executor, const SchedulerOptions& options)
-    : tokenizer_(tokenizer), executor_(executor), scheduler_(options), sampler_(tokenizer.vocab_size()) {
+Generator::Generator(const text::Tokenizer& tokenizer, Executor& executor, const SchedulerOptions& options,
+                     const Clock& clock)
+    : tokenizer_(tokenizer),
+      executor_(executor),
+      clock_(clock),
+      scheduler_(options),
+      sampler_(tokenizer.vocab_size()) {
   step_tokens_.reserve(static_cast<size_t>(options.max_sequences));
 }
 
@@ -95,6 +108,7 @@ void Generator::end_all(const Error* error) {
 void Generator::step() {
   const StepPlan& plan = scheduler_.next_step();
   if (plan.sequences.empty()) return;
+  note_queue_times(plan);
   step_tokens_.clear();
   for (const PlannedRows& rows : plan.sequences) step_tokens_.push_back(sequences_.at(rows.id).tokens);
   ++steps_;
@@ -122,6 +136,18 @@ EngineStats Generator::stats() const {
           .prompt_tokens = prompt_rows_,
           .generated_tokens = generated_tokens_,
           .preemptions = scheduler_.num_preemptions()};
+}
+
+// Before the step is computed: a place in it is what a sequence waits for.
+void Generator::note_queue_times(const StepPlan& plan) {
+  const SteadyTime now = clock_.now();
+  for (const PlannedRows& rows : plan.sequences) {
+    Sequence& sequence = sequences_.at(rows.id);
+    if (std::exchange(sequence.was_planned, true)) continue;
+    const auto waited =
+        std::chrono::duration_cast<std::chrono::microseconds>(now - sequence.request->received);
+    sequence.queue_microseconds = static_cast<uint64_t>(waited.count());
+  }
 }
 
 void Generator::fail_planned(const StepPlan& plan, const Error& error) {
@@ -153,7 +179,7 @@ bool Generator::score_prompt_row(Sequence& sequence, int32_t position, std::span
 
 void Generator::sample(Sequence& sequence, std::span<const float> logits) {
   const AcceptedRequest& request = *sequence.request;
-  SequenceUpdate update = update_of(request, sequence.choice);
+  SequenceUpdate update = update_of(sequence);
   update.prompt_logprobs = std::exchange(sequence.prompt_logprobs, {});
   if (request.max_new_tokens == 0) {
     update.finish = FinishReason::kLength;
@@ -201,8 +227,7 @@ void Generator::deliver(Sequence& sequence, SequenceUpdate update) {
 }
 
 void Generator::end(SequenceId id, FinishReason reason, const Error* error) {
-  const Sequence& sequence = sequences_.at(id);
-  SequenceUpdate& update = updates_.emplace_back(update_of(*sequence.request, sequence.choice));
+  SequenceUpdate& update = updates_.emplace_back(update_of(sequences_.at(id)));
   update.finish = reason;
   if (error != nullptr) update.error = *error;
   forget(id);

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "engine/executor.h"
 #include "engine/generation.h"
@@ -23,8 +24,9 @@ namespace llama_gpu::engine {
 // What a sequence gives depends on its request only, never on what runs beside it. Engine thread only.
 class Generator {
  public:
-  // `tokenizer` and `executor` outlive it; the executor was made for these scheduler options.
-  Generator(const text::Tokenizer& tokenizer, Executor& executor, const SchedulerOptions& options);
+  // `tokenizer`, `executor` and `clock` outlive it; the executor was made for these scheduler options.
+  Generator(const text::Tokenizer& tokenizer, Executor& executor, const SchedulerOptions& options,
+            const Clock& clock);
 
   // Queues every choice of the request; where memory is short, a choice ends with kOutOfMemory instead.
   void add(const std::shared_ptr<const AcceptedRequest>& request);
@@ -44,6 +46,7 @@ class Generator {
 
  private:
   void add_choice(const std::shared_ptr<const AcceptedRequest>& request, int32_t choice, SequenceId group);
+  void note_queue_times(const StepPlan& plan);
   void fail_planned(const StepPlan& plan, const Error& error);
   void take_logits(Sequence& sequence, const PlannedRows& rows, MatrixView<const float> logits);
   bool score_prompt_row(Sequence& sequence, int32_t position, std::span<const float> logits);
@@ -54,6 +57,7 @@ class Generator {
 
   const text::Tokenizer& tokenizer_;
   Executor& executor_;
+  const Clock& clock_;
   Scheduler scheduler_;
   Sampler sampler_;
   std::map<SequenceId, Sequence> sequences_;

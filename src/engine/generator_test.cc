@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "base/clock_fake.h"
 #include "base/failpoint.h"
 #include "base/strings.h"
 #include "engine/engine_fixture.h"
@@ -20,10 +21,12 @@ using ::testing::IsEmpty;
 class GeneratorTest : public EngineTest {
  protected:
   SteppedGenerator load(const EngineOptions& options) {
-    auto loaded = load_engine(backends_, options);
+    auto loaded = load_engine(backends_, options, clock_);
     EXPECT_TRUE(loaded.ok()) << loaded.error().message;
     return SteppedGenerator(std::move(loaded).value());
   }
+
+  FakeClock clock_;
 
   // The answer to one request that runs alone, in a generator of its own.
   Answer alone(const EngineOptions& options, GenerationRequest request) {
@@ -129,6 +132,25 @@ TEST_F(GeneratorTest, GreedyChoicesAreAllTheSame) {
 
   EXPECT_EQ(generator.answer(1, 1).tokens, generator.answer(1, 0).tokens);
   EXPECT_EQ(generator.answer(1, 2).tokens, generator.answer(1, 0).tokens);
+}
+
+TEST_F(GeneratorTest, TellsOnceHowLongASequenceWaitedForItsPlace) {
+  EngineOptions one_at_a_time = options();
+  one_at_a_time.max_sequences = 1;
+  one_at_a_time.step_tokens = 4;
+  SteppedGenerator generator = load(one_at_a_time);
+  generator.add(greedy(1, prompt(1, 10), 2), clock_.now());
+  generator.add(greedy(2, prompt(2, 10), 2), clock_.now());
+  clock_.advance(std::chrono::milliseconds(3));
+
+  while (generator.generator().stats().running + generator.generator().stats().waiting > 0) {
+    generator.step();
+    clock_.advance(std::chrono::milliseconds(10));
+  }
+
+  // Three steps of prompt, one of which samples, and one more token: then comes the other.
+  EXPECT_THAT(generator.answer(1).queue_microseconds, ElementsAre(3'000));
+  EXPECT_THAT(generator.answer(2).queue_microseconds, ElementsAre(43'000));
 }
 
 TEST_F(GeneratorTest, EndsAtMaxTokensOrAtTheEndOfTheContext) {

@@ -73,7 +73,8 @@ Status warm_up(Executor& executor) {
 
 }  // namespace
 
-Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOptions& options) {
+Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOptions& options,
+                                 const Clock& clock) {
   TRY_STATUS(check_options(options));
   SchedulerOptions scheduling = {.block_tokens = kBlockTokens,
                                  .max_sequences = options.max_sequences,
@@ -108,7 +109,8 @@ Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOp
                                          .kv_blocks = memory.kv_blocks,
                                          .block_tokens = kBlockTokens}));
   TRY_STATUS(warm_up(*loaded.executor));
-  loaded.generator = std::make_unique<Generator>(loaded.encoder->tokenizer(), *loaded.executor, scheduling);
+  loaded.generator =
+      std::make_unique<Generator>(loaded.encoder->tokenizer(), *loaded.executor, scheduling, clock);
 
   const models::WeightTotals& weights = loaded.model->weight_totals();
   loaded.info = {.path = options.model_path,

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/executor.h"
@@ -25,6 +26,8 @@ struct LoadedEngine {
 
 // Loads a model, reserves its memory and proves by one step that it computes. The model file is closed again.
 // Errors: kInvalidValue (with param) for an option, and those of the file, its tokenizer and its model.
-Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOptions& options);
+// `clock` outlives what is loaded.
+Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOptions& options,
+                                 const Clock& clock = system_clock());
 
 }  // namespace llama_gpu::engine

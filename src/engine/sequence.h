@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/accept_request.h"
@@ -22,7 +23,9 @@ struct Sequence {
   std::vector<TokenId> tokens;  // prompt and answer; capacity for all that may come
   text::Detokenizer detokenizer;
   StopMatcher stops;
-  std::vector<TokenLogprob> prompt_logprobs;  // until they are given out
+  std::vector<TokenLogprob> prompt_logprobs;        // until they are given out
+  bool was_planned = false;                         // it has had a place in a step
+  std::optional<uint64_t> queue_microseconds = {};  // until it is given out
   // Slots that nothing fills yet.
   std::unique_ptr<TokenMask> mask = nullptr;
   SamplerHook* hook = nullptr;

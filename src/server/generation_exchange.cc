@@ -233,6 +233,10 @@ void GenerationExchange::take_update(size_t prompt_idx, const engine::SequenceUp
   if (choice.has_finished) return;
   usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());
   usage_.cached_tokens = std::max<int64_t>(usage_.cached_tokens, update.num_cached_prompt_tokens);
+  if (update.queue_microseconds) {
+    server_.metrics.observe(telemetry::Histogram::kQueueTimeSeconds,
+                            static_cast<double>(*update.queue_microseconds) * 1e-6, {model_id_});
+  }
   measure(choice, update.tokens.size());
   if (update.error) return fail(*update.error);
   if (update.finish == engine::FinishReason::kCancelled || update.finish == engine::FinishReason::kError) {

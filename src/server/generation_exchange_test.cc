@@ -365,7 +365,9 @@ TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
   const auto request = host_.wait_for_request();
   request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2, 3}});
   clock_.advance(milliseconds(100));
-  request.observer->on_update(update("a"));
+  auto first = update("a");
+  first.queue_microseconds = 20'000;
+  request.observer->on_update(first);
   writer->run_posted();
   clock_.advance(milliseconds(50));
   request.observer->on_update(update("b", FinishReason::kStop));
@@ -375,6 +377,8 @@ TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
   EXPECT_THAT(text, AllOf(HasSubstr("llamagpu_prompt_tokens_total{model=\"fake\"} 3\n"),
                           HasSubstr("llamagpu_generation_tokens_total{model=\"fake\"} 2\n"),
                           HasSubstr("llamagpu_time_to_first_token_seconds_sum{model=\"fake\"} 0.1"),
+                          HasSubstr("llamagpu_queue_time_seconds_sum{model=\"fake\"} 0.02"),
+                          HasSubstr("llamagpu_queue_time_seconds_count{model=\"fake\"} 1\n"),
                           HasSubstr("llamagpu_inter_token_latency_seconds_sum{model=\"fake\"} 0.05"),
                           HasSubstr("llamagpu_request_duration_seconds_sum{model=\"fake\"} 0.15")));
 }

@@ -170,7 +170,8 @@ TEST_F(EngineClientTest, ReportsALoadThatFailed) {
 }
 
 TEST_F(EngineClientTest, RefusesAWorkerOfAnotherVersion) {
-  for (const HelloReply& hello : {HelloReply{2, "test", 1}, HelloReply{1, "older", 1}}) {
+  for (const HelloReply& hello :
+       {HelloReply{kEngineProtocolVersion + 1, "test", 1}, HelloReply{kEngineProtocolVersion, "older", 1}}) {
     client_.on_spawned();
     const Status refused = reply(link_.sent.back().id, ReplyBody(hello));
     ASSERT_FALSE(refused.ok());

@@ -154,6 +154,7 @@ struct WireFields<SequenceUpdate> {
                  field("prompt_logprobs", &SequenceUpdate::prompt_logprobs),
                  field("finish", &SequenceUpdate::finish),
                  field("error", &SequenceUpdate::error),
+                 field("queue_microseconds", &SequenceUpdate::queue_microseconds),
                  field("num_cached_prompt_tokens", &SequenceUpdate::num_cached_prompt_tokens)};
 };
 

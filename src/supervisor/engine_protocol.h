@@ -18,7 +18,7 @@
 namespace llama_gpu::supervisor {
 
 // Raised whenever a message changes its meaning.
-inline constexpr int32_t kEngineProtocolVersion = 1;
+inline constexpr int32_t kEngineProtocolVersion = 2;
 
 // ---- control plane -> worker. Calls are answered by a Reply of the same id; notes are not answered.
 

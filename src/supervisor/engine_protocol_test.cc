@@ -102,6 +102,7 @@ SequenceUpdate random_update(std::mt19937& random) {
   for (size_t i = random() % 3; i > 0; --i) update.logprobs.push_back(logprob());
   for (size_t i = random() % 3; i > 0; --i) update.prompt_logprobs.push_back(logprob());
   if (random() % 2 == 0) update.finish = static_cast<FinishReason>(random() % 4);
+  if (random() % 2 == 0) update.queue_microseconds = random();
   if (random() % 4 == 0) update.error = Error{ErrorCode::kNumericError, "not finite", text(), "", random()};
   return update;
 }
@@ -297,6 +298,7 @@ TEST(EngineProtocol, CarriesEveryPartOfAnUpdate) {
   sent.prompt_logprobs = {logprob, logprob};
   sent.finish = FinishReason::kError;
   sent.error = Error{ErrorCode::kNumericError, "nan"};
+  sent.queue_microseconds = 1'500;
   sent.num_cached_prompt_tokens = 16;
 
   const std::vector<SequenceUpdate> read = parse_step(encode_step(std::span(&sent, 1))).value();
@@ -332,7 +334,7 @@ TEST(EngineProtocol, RefusesAStepWithHostileCountsAndValues) {
   update.text = "abcd";
   update.finish = FinishReason::kStop;
   const std::string good = encode_step(std::span(&update, 1));
-  // count, then id and choice, then the text's length; the enum stands third from the end of what follows.
+  // count, then id and choice, then the text's length; behind the enum stand two absent values and a number.
   for (const size_t at : {size_t{0}, size_t{16}}) {
     for (const uint32_t hostile : {0x7fffffffU, 0xffffffffU}) {
       std::string bad = good;
@@ -340,7 +342,7 @@ TEST(EngineProtocol, RefusesAStepWithHostileCountsAndValues) {
       EXPECT_EQ(parse_step(bad).error().code, ErrorCode::kProtocolError) << at;
     }
   }
-  const size_t has_finish = good.size() - sizeof(int32_t) - 1 - 2;
+  const size_t has_finish = good.size() - sizeof(int32_t) - 2 - 2;
   std::string bad_enum = good, bad_bool = good;
   bad_enum[has_finish + 1] = 4;
   bad_bool[has_finish] = 2;

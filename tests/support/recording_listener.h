@@ -22,6 +22,7 @@ struct Answer {
   std::vector<engine::TokenLogprob> prompt_logprobs;
   std::optional<engine::FinishReason> finish;
   std::optional<Error> error;
+  std::vector<uint64_t> queue_microseconds;  // one, unless something is wrong
   int num_updates = 0;
   int num_updates_after_finish = 0;
 };
@@ -64,6 +65,7 @@ class RecordingListener : public engine::GenerationListener {
     answer.prompt_logprobs.insert(answer.prompt_logprobs.end(), update.prompt_logprobs.begin(),
                                   update.prompt_logprobs.end());
     if (update.finish) answer.finish = update.finish;
+    if (update.queue_microseconds) answer.queue_microseconds.push_back(*update.queue_microseconds);
     if (update.error) answer.error = update.error;
   }
 
