@@ -216,6 +216,7 @@ TEST_F(RoutesTest, ExposesWhatWorkersReport) {
   two.stats.running = 1;
   two.restarts = 5;
   host_.set_workers({one, two});
+  expose_known_series(host_, metrics_);
   collect_metrics(host_, metrics_);
 
   EXPECT_THAT(call(handlers::get_metrics)->body(),

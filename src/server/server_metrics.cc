@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "server/routes.gen.h"
 #include "supervisor/worker_names.h"
 #include "telemetry/process_memory.h"
 
@@ -12,7 +13,9 @@ namespace llama_gpu::server {
 namespace {
 
 using supervisor::WorkerState;
+using telemetry::Counter;
 using telemetry::Gauge;
+using telemetry::Histogram;
 
 // What the workers of one model say together.
 struct ModelTotals {
@@ -39,9 +42,8 @@ void report(const std::string& model, const ModelTotals& totals, telemetry::Regi
   metrics.set(Gauge::kKvBlocksUsed, static_cast<double>(totals.stats.kv_blocks_used), {model});
   metrics.set(Gauge::kKvBlocks, static_cast<double>(totals.stats.kv_blocks_total), {model});
   metrics.set(Gauge::kWorkerMemoryBytes, static_cast<double>(totals.memory_bytes), {model});
-  metrics.follow(telemetry::Counter::kPreemptionsTotal, static_cast<double>(totals.stats.preemptions),
-                 {model});
-  metrics.follow(telemetry::Counter::kWorkerRestartsTotal, static_cast<double>(totals.restarts), {model});
+  metrics.follow(Counter::kPreemptionsTotal, static_cast<double>(totals.stats.preemptions), {model});
+  metrics.follow(Counter::kWorkerRestartsTotal, static_cast<double>(totals.restarts), {model});
   for (int state = 0; state <= static_cast<int>(WorkerState::kStopped); ++state) {
     const auto name = static_cast<WorkerState>(state);
     const auto found = totals.workers_in.find(name);
@@ -52,15 +54,25 @@ void report(const std::string& model, const ModelTotals& totals, telemetry::Regi
 
 }  // namespace
 
+void expose_known_series(const supervisor::ModelHost& host, telemetry::Registry& metrics) {
+  for (const auto& model : host.models()) {
+    for (const Counter counter : {Counter::kPromptTokensTotal, Counter::kGenerationTokensTotal})
+      metrics.expose_early(counter, {model.id});
+    for (const Histogram histogram :
+         {Histogram::kTimeToFirstTokenSeconds, Histogram::kInterTokenLatencySeconds,
+          Histogram::kQueueTimeSeconds, Histogram::kRequestDurationSeconds})
+      metrics.expose_early(histogram, {model.id});
+  }
+  for (const Route& route : kRoutes) {
+    for (const std::string_view status_class : {"2xx", "4xx", "5xx"})
+      metrics.expose_early(Counter::kHttpRequestsTotal, {route.operation_id, status_class});
+  }
+}
+
 void collect_metrics(const supervisor::ModelHost& host, telemetry::Registry& metrics) {
   std::map<std::string, ModelTotals> models;
   for (const auto& worker : host.workers()) add(models[worker.model], worker);
-  for (const auto& [model, totals] : models) {
-    report(model, totals, metrics);
-    // A counter that was never added to would be missing from the first scrape.
-    metrics.add(telemetry::Counter::kPromptTokensTotal, 0, {model});
-    metrics.add(telemetry::Counter::kGenerationTokensTotal, 0, {model});
-  }
+  for (const auto& [model, totals] : models) report(model, totals, metrics);
   if (const auto memory = telemetry::process_memory(); memory.ok()) {
     metrics.set(Gauge::kProcessMemoryBytes, static_cast<double>(memory->resident));
   }

@@ -151,6 +151,23 @@ TEST_F(ServerTest, TakesChunkedBodies) {
   EXPECT_THAT(ask(request + "0\r\nX-Trailer: 1\r\n\r\n"), HasSubstr("Hello"));
 }
 
+TEST_F(ServerTest, ShowsEverySeriesBeforeItsFirstEvent) {
+  supervisor::WorkerStatus worker;
+  worker.model = "fake";
+  host_.set_workers({worker});
+  start();
+
+  const std::string text = ask(get("/metrics"));
+
+  for (const telemetry::MetricInfo& metric : telemetry::kHistograms)
+    EXPECT_THAT(text, HasSubstr(std::string(metric.name) + "_count{model=\"fake\"} 0\n"));
+  for (const char* name : {"requests_running", "requests_waiting", "prompt_tokens_total",
+                           "generation_tokens_total", "preemptions_total", "worker_restarts_total"})
+    EXPECT_THAT(text, HasSubstr("llamagpu_" + std::string(name) + "{model=\"fake\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr(R"(llamagpu_http_requests_total{route="createCompletion",status_class="5xx"} 0)"));
+}
+
 TEST_F(ServerTest, CountsWhatItAnswers) {
   host_.set_script({"Hello"});
   start();

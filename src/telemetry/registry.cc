@@ -130,6 +130,14 @@ void Registry::observe(Histogram histogram, double value, LabelValues labels) {
   state_->histograms[static_cast<size_t>(histogram)]->series(labels).Observe(value);
 }
 
+void Registry::expose_early(Counter counter, LabelValues labels) {
+  state_->counters[static_cast<size_t>(counter)]->series(labels);
+}
+
+void Registry::expose_early(Histogram histogram, LabelValues labels) {
+  state_->histograms[static_cast<size_t>(histogram)]->series(labels);
+}
+
 void Registry::on_collect(std::function<void(Registry&)> collect) {
   const std::lock_guard lock(state_->collectors_mutex);
   state_->collectors.push_back(std::move(collect));

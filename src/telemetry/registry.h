@@ -33,6 +33,10 @@ class Registry {
   void add(Gauge gauge, double difference, LabelValues labels = {});
   void observe(Histogram histogram, double value, LabelValues labels = {});
 
+  // Shows a series, with nothing counted, before its first event: for labels that are known beforehand.
+  void expose_early(Counter counter, LabelValues labels);
+  void expose_early(Histogram histogram, LabelValues labels);
+
   // Calls `collect` before each exposition, to set what is cheaper read than kept. Not to be called from
   // `collect`.
   void on_collect(std::function<void(Registry&)> collect);

@@ -49,6 +49,17 @@ TEST(Registry, SetsGaugesAndFillsBuckets) {
   EXPECT_THAT(text, HasSubstr("llamagpu_time_to_first_token_seconds_count{model=\"m\"} 1\n"));
 }
 
+TEST(Registry, ShowsSeriesThatWaitForTheirFirstEvent) {
+  Registry registry;
+
+  registry.expose_early(Counter::kPromptTokensTotal, {"m"});
+  registry.expose_early(Histogram::kQueueTimeSeconds, {"m"});
+
+  const std::string text = registry.expose();
+  EXPECT_THAT(text, HasSubstr("llamagpu_prompt_tokens_total{model=\"m\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("llamagpu_queue_time_seconds_count{model=\"m\"} 0\n"));
+}
+
 TEST(Registry, FollowsATotalThatStartsAgain) {
   Registry registry;
 
