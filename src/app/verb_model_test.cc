@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "app/cli.h"
@@ -17,6 +18,7 @@
 namespace llama_gpu::app {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -136,6 +138,19 @@ TEST_F(ModelVerbTest, ShowWritesText) {
 
   EXPECT_THAT(out_, HasSubstr("general.architecture  llama\n"));
   EXPECT_THAT(out_, HasSubstr("token_embd.weight  Q8_0  [320,64]\n"));
+}
+
+TEST_F(ModelVerbTest, ShowWarnsOfWhatIsOddAboutTheFile) {
+  ASSERT_EQ(run({"show", "tiny", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_)["warnings"], Json::array());
+  std::ofstream(model_, std::ios::app | std::ios::binary) << "trailing";
+
+  ASSERT_EQ(run({"show", "tiny", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out_)["warnings"].size(), 1U);
+  EXPECT_THAT(Json::parse(out_)["warnings"][0], HasSubstr("8 bytes behind the last tensor"));
+  ASSERT_EQ(run({"show", "tiny"}), 0);
+  EXPECT_THAT(out_, ContainsRegex("\nwarning +8 bytes behind"));
+  ASSERT_EQ(run({"run", "tiny", "hello", "--max-tokens", "1"}), 0);
 }
 
 TEST_F(ModelVerbTest, BenchMeasuresEveryFigure) {

@@ -116,12 +116,16 @@ class ShowVerb final : public Verb {
     for (const auto& [key, value] : checkpoint.metadata().all())
       metadata[repair_utf8(key)] = json_value(value, is_full_);
 
+    Json warnings = Json::array();
+    for (const std::string& warning : checkpoint.warnings()) warnings.push_back(repair_utf8(warning));
+
     Json json = {{"id", repair_utf8(model.id)},
                  {"path", repair_utf8(model.path)},
                  {"size_bytes", checkpoint.size_bytes()},
                  {"num_parameters", num_parameters},
                  {"num_tensors", checkpoint.tensors().size()},
                  {"types", std::move(types)},
+                 {"warnings", std::move(warnings)},
                  {"metadata", std::move(metadata)}};
     if (with_tensors_) json["tensors"] = json_tensors(checkpoint);
     return json;
@@ -141,6 +145,8 @@ class ShowVerb final : public Verb {
   void show_text(Console& console, const StoredModel& model, const formats::Checkpoint& checkpoint) const {
     console.out << fmt::format("id          {}\npath        {}\nsize        {}\n", escape_line(model.id),
                                escape_line(model.path), format_size(checkpoint.size_bytes()));
+    for (const std::string& warning : checkpoint.warnings())
+      console.out << fmt::format("warning     {}\n", escape_line(warning));
     console.out << fmt::format("tensors     {}\n", checkpoint.tensors().size());
     for (const auto& [name, type] : summarise(checkpoint)) {
       console.out << fmt::format("  {:<8}  {:>4} tensors  {:>15} elements  {:>9}\n", name, type.num_tensors,

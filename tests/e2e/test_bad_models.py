@@ -37,7 +37,14 @@ def test_bytes_behind_the_model_are_only_warned_about(tmp_path: Path) -> None:
     path = tmp_path / "zip-behind.gguf"
     path.write_bytes(base_model().to_bytes() + b"PK\x05\x06" + bytes(18))
 
-    assert run_program("show", path).returncode == 0
+    shown = run_program("show", path)
+    answered = run_program("run", path)
+
+    assert shown.returncode == 0, shown.stderr
+    [warning] = json.loads(shown.stdout)["warnings"]
+    assert "22 bytes behind the last tensor" in warning
+    assert answered.returncode == 0, answered.stderr
+    assert warning in answered.stderr
 
 
 @pytest.mark.parametrize("model", bad_models(), ids=lambda model: model.name)
