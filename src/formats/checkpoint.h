@@ -42,8 +42,9 @@ class Checkpoint {
   // Tells the system that a packed tensor's file pages are not needed any more; its bytes stay readable.
   virtual void release_pages(const HostTensor& tensor) const = 0;
 
-  // kModelChanged where a file on disk changed, shrank or vanished since it was opened. Called before and
-  // after the weights are read: a mapping of a shrunken file must not be touched (see MappedFile).
+  // kModelChanged where a file on disk changed, shrank or vanished since it was opened. Called before
+  // each tensor is read, and after the last: a mapping of a shrunken file must not be touched (see
+  // MappedFile).
   virtual Status verify_unchanged() const = 0;
 
  protected:

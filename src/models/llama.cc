@@ -233,8 +233,6 @@ Result<std::unique_ptr<const Model>> load_llama(const formats::Checkpoint& check
   TRY_STATUS(require_head_dim(backend, config.head_dim));
   const bool has_output = checkpoint.find(kOutput) != nullptr;
   const bool has_rope_factors = checkpoint.find(kRopeFactors) != nullptr;
-  // A mapping of a file that shrank must not be touched.
-  TRY_STATUS(checkpoint.verify_unchanged());
   TRY(WeightLoader loader,
       WeightLoader::create(checkpoint, backend, tensor_specs(config, has_output, has_rope_factors)));
   if (has_rope_factors) {

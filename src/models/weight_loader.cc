@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 
+#include "base/failpoint.h"
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"
 
@@ -85,10 +86,18 @@ Result<WeightLoader> WeightLoader::create(const formats::Checkpoint& checkpoint,
   return loader;
 }
 
-Result<std::unique_ptr<const Weight>> WeightLoader::pack(const std::string& name) {
+Result<HostTensor> WeightLoader::readable(const std::string& name) const {
   const auto found = tensors_.find(name);
-  CHECK(found != tensors_.end(), "a tensor was packed that was not asked for");
-  const HostTensor& tensor = found->second;
+  CHECK(found != tensors_.end(), "a tensor was read that was not asked for");
+  TRY_STATUS(failpoint("weights.check"));
+  // Before each: a page of a file that was cut short ends the process that touches it.
+  TRY_STATUS(checkpoint_.verify_unchanged());
+  TRY_STATUS(failpoint("weights.read"));
+  return found->second;
+}
+
+Result<std::unique_ptr<const Weight>> WeightLoader::pack(const std::string& name) {
+  TRY(const HostTensor tensor, readable(name));
   if (const auto row = find_nonfinite_row(tensor)) {
     return Error{ErrorCode::kModelInvalid,
                  "tensor '" + name + "' holds a number that is not finite in row " + std::to_string(*row),
@@ -107,14 +116,13 @@ Result<std::unique_ptr<const Weight>> WeightLoader::pack(const std::string& name
 }
 
 Result<std::vector<float>> WeightLoader::floats(const std::string& name) const {
-  const auto found = tensors_.find(name);
-  CHECK(found != tensors_.end(), "a tensor was read that was not asked for");
-  if (const auto row = find_nonfinite_row(found->second)) {
+  TRY(const HostTensor tensor, readable(name));
+  if (const auto row = find_nonfinite_row(tensor)) {
     return Error{ErrorCode::kModelInvalid, "tensor '" + name + "' holds a number that is not finite",
                  "the file is damaged: get it again"};
   }
-  std::vector<float> values(static_cast<size_t>(found->second.rows * found->second.cols));
-  dequantize(found->second.dtype, found->second.bytes, values);
+  std::vector<float> values(static_cast<size_t>(tensor.rows * tensor.cols));
+  dequantize(tensor.dtype, tensor.bytes, values);
   return values;
 }
 

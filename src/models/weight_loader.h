@@ -31,11 +31,13 @@ class WeightLoader {
   static Result<WeightLoader> create(const formats::Checkpoint& checkpoint, Backend& backend,
                                      const std::vector<TensorSpec>& specs);
 
-  // The packed weight. kModelInvalid where it holds a value that is not finite.
+  // The packed weight. kModelInvalid where it holds a value that is not finite, kModelChanged where the file
+  // did since it was opened.
   // REQUIRES: `name` was among the specs.
   Result<std::unique_ptr<const Weight>> pack(const std::string& name);
 
-  // The values of a small float tensor, for the host. REQUIRES: `name` was among the specs.
+  // The values of a small float tensor, for the host. Errors as those of pack. REQUIRES: `name` was among the
+  // specs.
   Result<std::vector<float>> floats(const std::string& name) const;
 
   // Bytes and values of what was packed so far; `matmul_bytes_per_token` is the family's to fill.
@@ -44,6 +46,9 @@ class WeightLoader {
  private:
   WeightLoader(const formats::Checkpoint& checkpoint, Backend& backend)
       : checkpoint_(checkpoint), backend_(backend) {}
+
+  // The tensor, whose bytes may be read now: they are still those that were checked.
+  Result<HostTensor> readable(const std::string& name) const;
 
   const formats::Checkpoint& checkpoint_;
   Backend& backend_;

@@ -4,8 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <limits>
 
+#include "ops/reference/reference_backend.h"
+#include "support/scratch_file.h"
+#include "support/tiny_model.h"
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"
 
@@ -45,6 +49,23 @@ TEST(FindNonfinite, QuantsThatLookLikeABadScaleAreFine) {
   std::vector<std::byte> bytes(sizeof(BlockQ8_0), std::byte{0x7C});
   bytes[0] = bytes[1] = std::byte{0};
   EXPECT_EQ(find_nonfinite_row({DType::kQ8_0, 1, 32, bytes}), std::nullopt);
+}
+
+TEST(WeightLoader, ReadsNoTensorOfAFileThatChangedMeanwhile) {
+  const test_support::ScratchFile file(".gguf");
+  ASSERT_TRUE(test_support::write_tiny_llama(file.path()).ok());
+  const auto checkpoint = formats::open_checkpoint(file.path()).value();
+  const auto backend = make_reference_backend({}).value();
+  std::vector<TensorSpec> specs;
+  for (const formats::TensorInfo& tensor : checkpoint->tensors())
+    specs.push_back({tensor.name, tensor.rows(), tensor.cols()});
+  WeightLoader loader = WeightLoader::create(*checkpoint, *backend, specs).value();
+  ASSERT_TRUE(loader.pack(specs.front().name).ok());
+
+  std::filesystem::resize_file(file.path(), 4096);
+
+  EXPECT_EQ(loader.pack(specs.back().name).error().code, ErrorCode::kModelChanged);
+  EXPECT_EQ(loader.floats(specs.back().name).error().code, ErrorCode::kModelChanged);
 }
 
 }  // namespace

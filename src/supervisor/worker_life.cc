@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
+#include <string>
 #include <utility>
 
 #include "base/strings.h"
@@ -31,6 +33,24 @@ bool is_permanent(ErrorCode code) {
     default:
       return false;
   }
+}
+
+// How a process ended that had not said why.
+std::string describe_end(const ProcessEnd& end) {
+  // A worker has no other reason to exit with this code before it said so: see app/fault_report.h.
+  const bool lost_its_file =
+      end.signal == SIGBUS ||
+      (end.signal == 0 && end.exit_code == error_code_info(ErrorCode::kModelChanged).exit_code);
+  if (lost_its_file) {
+    return "its model file was cut or changed while it was read, or the disk failed; leave model files alone "
+           "while they are loaded";
+  }
+  if (end.signal != 0) {
+    const char* const name = ::sigabbrev_np(end.signal);
+    return "it was ended by " +
+           (name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(end.signal));
+  }
+  return end.exit_code != 0 ? "it exited with code " + std::to_string(end.exit_code) : "it exited by itself";
 }
 
 std::string seconds(milliseconds duration) {
@@ -216,7 +236,7 @@ WorkerExit WorkerLife::classify(ProcessEnd end) const {
   WorkerExit exit{.kind = ExitKind::kCrashed,
                   .signal = end.signal,
                   .exit_code = end.exit_code,
-                  .message = {},
+                  .message = describe_end(end),
                   .log_tail = std::move(end.log_tail)};
   const bool exited_for_memory =
       end.signal == 0 && end.exit_code == error_code_info(ErrorCode::kOutOfMemory).exit_code;
@@ -227,6 +247,7 @@ WorkerExit WorkerLife::classify(ProcessEnd end) const {
   } else if (is_stop_asked_ || end.signal == SIGTERM ||
              (end.signal == 0 && end.exit_code == kExitAfterSigterm)) {
     exit.kind = ExitKind::kStopped;
+    exit.message.clear();
   } else if (exited_for_memory || was_killed_for_memory) {
     exit.kind = ExitKind::kOutOfMemory;
     exit.message = "there was not enough memory";

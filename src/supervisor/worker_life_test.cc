@@ -170,6 +170,26 @@ TEST_F(WorkerLifeTest, IsGivenUpAtOnceForAModelThatCannotBeLoaded) {
   EXPECT_EQ(life_.last_exit()->message, "no magic");
 }
 
+TEST_F(WorkerLifeTest, SaysInWordsHowItEnded) {
+  const auto message_of = [&](const ProcessEnd& end) {
+    life_ = WorkerLife(WorkerPolicy{}, now_);
+    life_.on_tick(now_);
+    life_.on_greeted(now_);
+    life_.on_exit(now_, end);
+    EXPECT_EQ(life_.last_exit()->kind, ExitKind::kCrashed);
+    EXPECT_EQ(life_.state(), WorkerState::kBackoff);
+    return life_.last_exit()->message;
+  };
+
+  EXPECT_THAT(message_of({.signal = SIGBUS}),
+              HasSubstr("its model file was cut or changed while it was read"));
+  EXPECT_THAT(message_of({.exit_code = 66}), HasSubstr("its model file was cut or changed"));
+  EXPECT_EQ(message_of({.signal = SIGSEGV}), "it was ended by SIGSEGV");
+  EXPECT_EQ(message_of({.signal = SIGRTMIN}), "it was ended by signal " + std::to_string(SIGRTMIN));
+  EXPECT_EQ(message_of({.exit_code = 3}), "it exited with code 3");
+  EXPECT_EQ(message_of({}), "it exited by itself");
+}
+
 TEST_F(WorkerLifeTest, TriesAgainAtOnceWhenTheFileOfAModelThatCouldNotBeLoadedHasChanged) {
   EXPECT_THAT(life_.on_file_changed(now_), IsEmpty());
   life_.on_tick(now_);

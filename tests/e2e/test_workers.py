@@ -225,6 +225,34 @@ def test_a_loaded_model_survives_the_loss_of_its_file(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
+def serve_while_the_file_is_cut(tmp_path: Path, failpoints: str) -> list[str]:
+    """What serve logs when its model file is cut short while its weights are read."""
+    copy = tmp_path / "copy.gguf"
+    shutil.copy(model_path(), copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LLAMAGPU_TEST_MODEL", str(copy))
+        server = Server(environment={"LLAMAGPU_FAILPOINTS": failpoints})
+    wait_until(lambda: worker_of(server)["memory_bytes"] > 60_000_000)
+    os.truncate(copy, 1_000_000)
+    assert server.process.wait(timeout=60) == 66
+    return server.lines
+
+
+def test_a_file_that_is_cut_between_two_tensors_is_a_typed_error(tmp_path: Path) -> None:
+    lines = serve_while_the_file_is_cut(tmp_path, "weights.check=sleep:3000@200")
+    [first, *_] = [line for line in lines if "a worker ended" in line]
+    assert "load_failed" in first
+    assert "changed since it was opened" in first
+    assert any("cannot be loaded" in line for line in lines)
+
+
+def test_a_file_that_is_cut_while_a_tensor_is_read_is_told_in_words(tmp_path: Path) -> None:
+    lines = serve_while_the_file_is_cut(tmp_path, "weights.read=sleep:3000@200")
+    [first, *_] = [line for line in lines if "a worker ended" in line]
+    assert "crashed" in first
+    assert "cut or changed while it was read" in first
+
+
 def test_the_worker_verb_is_not_for_people() -> None:
     by_hand = subprocess.run(
         [str(program()), "engine-worker", "--fd", "77"], capture_output=True, text=True, timeout=60, check=False
