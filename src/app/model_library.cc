@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "formats/mapped_file.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -31,13 +32,9 @@ bool is_quantisation(std::string_view word) {
 }
 
 Result<StoredModel> stored_model(const std::string& path) {
+  TRY_STATUS(formats::check_model_path(path));
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return file_error(errno, "read", path);
-  if (S_ISDIR(info.st_mode)) return file_error(EISDIR, "read", path);
-  if (!S_ISREG(info.st_mode)) {
-    return Error{ErrorCode::kNotAFile, "'" + escape_line(path) + "' is a device, a pipe or a socket",
-                 "give the path of a model file"};
-  }
   StoredModel model;
   model.file_name = std::filesystem::path(path).filename().string();
   model.id = model_id_of_file(model.file_name);

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -70,8 +71,19 @@ TEST_F(ModelLibraryTest, FindsAModelByPath) {
   EXPECT_EQ(find(path)->id, "else");
   EXPECT_EQ(find(path)->path, path);
   EXPECT_EQ(find(other.path("missing.gguf")).error().code, ErrorCode::kFileNotFound);
-  EXPECT_EQ(find(other.path()).error().code, ErrorCode::kNotAFile);
-  EXPECT_EQ(find("/dev/null").error().code, ErrorCode::kNotAFile);
+}
+
+TEST_F(ModelLibraryTest, NamesWhatIsNoFile) {
+  const std::string pipe = folder_.path("pipe.gguf");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::pair<std::string, const char*> others[] = {
+      {folder_.path(), "is a folder"}, {pipe, "is a pipe"}, {"/dev/zero", "is a device"}};
+
+  for (const auto& [path, what] : others) {
+    EXPECT_EQ(find(path).error().code, ErrorCode::kNotAFile);
+    EXPECT_THAT(find(path).error().message, HasSubstr(what));
+  }
+  EXPECT_EQ(find("pipe").error().code, ErrorCode::kModelNotFound);
 }
 
 TEST_F(ModelLibraryTest, NamesTheChoicesOfAnAmbiguousName) {

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "formats/mapped_file.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -152,6 +153,7 @@ Status Pull::append(std::string_view bytes) {
 }
 
 Status Pull::copy() {
+  TRY_STATUS(formats::check_model_path(options_.source));
   TRY(const File source, File::open_for_reading(options_.source));
   TRY(total_bytes_, source.size_bytes());
   TRY_STATUS(start_over());

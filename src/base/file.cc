@@ -90,7 +90,7 @@ File::~File() {
 }
 
 Result<File> File::open_for_reading(const std::string& path) {
-  TRY(const int fd, open_fd(path, O_RDONLY, "read"));
+  TRY(const int fd, open_fd(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, "read"));
   File file(fd, path);
   struct stat info{};
   if (::fstat(fd, &info) != 0) return file_error(errno, "read", path);

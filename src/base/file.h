@@ -20,7 +20,8 @@ class File {
   File& operator=(File&& other) noexcept;
   ~File();
 
-  // kFileNotFound where it is not there, kPermissionDenied, kNotAFile for a folder.
+  // Never waits, not for the writer of a pipe either. kFileNotFound where it is not there, kPermissionDenied,
+  // kNotAFile for a folder.
   static Result<File> open_for_reading(const std::string& path);
   // Creates it where it is missing; what it holds already stays, and writing goes on behind it.
   static Result<File> open_for_appending(const std::string& path);

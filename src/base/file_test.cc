@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +49,12 @@ TEST_F(FileTest, ReadsLargeFilesInFullAndRefusesLargerOnes) {
 
 TEST_F(FileTest, ReadsFilesThatTellNoSize) {
   EXPECT_THAT(*read_file("/proc/self/status", 64 << 10), HasSubstr("VmRSS"));
+}
+
+TEST_F(FileTest, DoesNotWaitForTheWriterOfAPipe) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+
+  EXPECT_EQ(read_file(path("pipe"), 100).error().code, ErrorCode::kIoFailed);
 }
 
 TEST_F(FileTest, NamesWhatCannotBeRead) {

@@ -59,7 +59,7 @@ class Checkpoint {
 };
 
 // Opens a model file of any known format, told by its first bytes, never by its name. kFileNotFound,
-// kPermissionDenied, kModelInvalid, kModelTruncated or kUnsupportedModel.
+// kPermissionDenied, kNotAFile, kModelInvalid, kModelTruncated or kUnsupportedModel.
 Result<std::unique_ptr<Checkpoint>> open_checkpoint(const std::string& path);
 
 }  // namespace llama_gpu::formats

@@ -159,7 +159,7 @@ TEST_F(OpenCheckpoint, RefusesWhatIsNoFile) {
                                                         {path("socket"), "is a socket"},
                                                         {"/dev/zero", "is a device"}};
   for (const auto& [other, what] : others) {
-    EXPECT_EQ(error_of(other).code, ErrorCode::kModelInvalid);
+    EXPECT_EQ(error_of(other).code, ErrorCode::kNotAFile);
     EXPECT_THAT(error_of(other).message, HasSubstr(what));
   }
 }

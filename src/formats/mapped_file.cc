@@ -41,12 +41,15 @@ Result<struct stat> stat_file(const File& file) {
   return status;
 }
 
+Status check_is_regular(const std::string& path, const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return {};
+  return Error{ErrorCode::kNotAFile,
+               fmt::format("'{}' is {}, expected a model file", escape_line(path), kind_of(status.st_mode)),
+               "name a GGUF file"};
+}
+
 Status check_is_model_like(const std::string& path, const struct stat& status) {
-  if (!S_ISREG(status.st_mode)) {
-    return Error{ErrorCode::kModelInvalid,
-                 fmt::format("'{}' is {}, expected a model file", escape_line(path), kind_of(status.st_mode)),
-                 "name a GGUF file"};
-  }
+  TRY_STATUS(check_is_regular(path, status));
   if (status.st_size == 0) {
     return Error{ErrorCode::kModelTruncated, fmt::format("'{}' is empty", escape_line(path)),
                  "the file is incomplete: get it again", /*param=*/"", /*byte_offset=*/0};
@@ -61,10 +64,13 @@ bool is_same_file(const struct stat& a, const struct stat& b) {
 
 }  // namespace
 
+Status check_model_path(const std::string& path) {
+  TRY(const struct stat status, stat_path(path));
+  return check_is_regular(path, status);
+}
+
 Result<MappedFile> MappedFile::open(const std::string& path) {
-  // Before it is opened: opening a pipe waits for a writer, and opening a device may do anything.
-  TRY(const struct stat before, stat_path(path));
-  TRY_STATUS(check_is_model_like(path, before));
+  TRY_STATUS(check_model_path(path));
   TRY(File file, File::open_for_reading(path));
   TRY(const struct stat identity, stat_file(file));
   TRY_STATUS(check_is_model_like(path, identity));

@@ -13,6 +13,10 @@
 
 namespace llama_gpu::formats {
 
+// Whether there could be a model file at the path, found without opening it: a pipe would wait for a writer,
+// and a device may do anything. kFileNotFound; kNotAFile for a folder, a pipe, a socket or a device.
+Status check_model_path(const std::string& path);
+
 // A regular file, mapped read-only for as long as this lives.
 //
 // A page of a file that another program cuts short ends the process that touches it (SIGBUS): no check can
@@ -20,8 +24,8 @@ namespace llama_gpu::formats {
 // whose end the supervisor reports, and never in the control plane. Immutable; readers on any thread.
 class MappedFile {
  public:
-  // kFileNotFound where there is none; kPermissionDenied where it may not be read; kModelInvalid where it is
-  // a folder, a device or a pipe; kModelTruncated where it is empty.
+  // kFileNotFound where there is none; kPermissionDenied where it may not be read; kNotAFile where it is a
+  // folder, a device or a pipe; kModelTruncated where it is empty.
   static Result<MappedFile> open(const std::string& path);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) = delete;
