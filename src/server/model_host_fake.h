@@ -122,9 +122,13 @@ class FakeModelHost : public supervisor::ModelHost {
   }
 
   // Answer on the caller's thread, or with release_held().
-  void tokenize(const std::string&, engine::TextPrompt prompt,
-                std::function<void(Result<std::vector<TokenId>>)> done) override {
-    answer<std::vector<TokenId>>(bytes_of(prompt.text), std::move(done));
+  void tokenize(const std::string&, engine::TextPrompt prompt, bool with_pieces,
+                std::function<void(Result<supervisor::TokenizedText>)> done) override {
+    supervisor::TokenizedText text{.tokens = bytes_of(prompt.text), .pieces = {}};
+    for (const TokenId token : text.tokens) {
+      if (with_pieces) text.pieces.push_back({static_cast<uint8_t>(token)});
+    }
+    answer<supervisor::TokenizedText>(std::move(text), std::move(done));
   }
   void detokenize(const std::string&, std::vector<TokenId> tokens,
                   std::function<void(Result<std::string>)> done) override {

@@ -15,6 +15,7 @@ Result<TokenizeCall> parse_tokenize(std::string_view body) {
                       .prompt = {.text = fields.string("content"),
                                  .add_special = fields.boolean("add_special", false),
                                  .parse_special = fields.boolean("parse_special", true)},
+                      .with_pieces = fields.boolean("with_pieces", false),
                       .ignored_fields = fields.ignored()};
 }
 

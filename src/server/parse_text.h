@@ -16,6 +16,7 @@ namespace llama_gpu::server {
 struct TokenizeCall {
   std::optional<std::string> model;
   engine::TextPrompt prompt;
+  bool with_pieces = false;
   std::vector<std::string> ignored_fields;
 };
 struct DetokenizeCall {

@@ -17,17 +17,19 @@ TEST(ParseText, GivesLlamaServersDefaults) {
   EXPECT_EQ(call->prompt.text, std::string("a\0b", 3));
   EXPECT_FALSE(call->prompt.add_special);
   EXPECT_TRUE(call->prompt.parse_special);
+  EXPECT_FALSE(call->with_pieces);
 }
 
 TEST(ParseText, ReadsTokenizeFields) {
   const auto call = parse_tokenize(
-      R"({"model":"m","content":"","add_special":true,"parse_special":false,"with_pieces":true})");
+      R"({"model":"m","content":"","add_special":true,"parse_special":false,"with_pieces":true,"x":1})");
 
   ASSERT_TRUE(call.ok());
   EXPECT_EQ(call->model, "m");
   EXPECT_TRUE(call->prompt.add_special);
   EXPECT_FALSE(call->prompt.parse_special);
-  EXPECT_THAT(call->ignored_fields, ElementsAre("with_pieces"));
+  EXPECT_TRUE(call->with_pieces);
+  EXPECT_THAT(call->ignored_fields, ElementsAre("x"));
 }
 
 TEST(ParseText, ReadsDetokenizeFields) {

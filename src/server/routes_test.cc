@@ -98,6 +98,14 @@ TEST_F(RoutesTest, TokenizesWithTheFirstModelWhereNoneIsNamed) {
   EXPECT_EQ(call(handlers::tokenize, "{}")->head().status, 400);
 }
 
+TEST_F(RoutesTest, TokenizesWithPiecesAsTextOrAsBytes) {
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"a\né","with_pieces":true})")->body(),
+            R"({"tokens":[{"id":97,"piece":"a"},{"id":10,"piece":"\n"},)"
+            R"({"id":195,"piece":[195]},{"id":169,"piece":[169]}]})");
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"","with_pieces":true})")->body(), R"({"tokens":[]})");
+  EXPECT_EQ(call(handlers::tokenize, R"({"content":"a","with_pieces":1})")->head().status, 400);
+}
+
 TEST_F(RoutesTest, Detokenizes) {
   const auto writer = call(handlers::detokenize, R"({"tokens":[97,10],"x":1})");
   EXPECT_EQ(writer->body(), R"({"content":"a\n"})");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/strings.h"
 #include "server/api_error.h"
 #include "server/generation_exchange.h"
 #include "server/json_writer.h"
@@ -50,11 +51,36 @@ std::function<void(Result<T>)> answer_with(const Exchange& exchange,
   };
 }
 
-std::string render_tokens(const std::vector<TokenId>& tokens) {
+std::string render_tokens(const supervisor::TokenizedText& text) {
   std::string body;
   JsonWriter json(body);
   json.begin_object().key("tokens").begin_array();
-  for (const TokenId token : tokens) json.integer(token);
+  for (const TokenId token : text.tokens) json.integer(token);
+  json.end_array().end_object();
+  return body;
+}
+
+// A piece that is no text by itself, part of a character, is an array of its bytes.
+void write_piece(JsonWriter& json, const std::vector<uint8_t>& piece) {
+  const std::string text(piece.begin(), piece.end());
+  if (is_valid_utf8(text)) {
+    json.string(text);
+    return;
+  }
+  json.begin_array();
+  for (const uint8_t byte : piece) json.integer(byte);
+  json.end_array();
+}
+
+std::string render_pieces(const supervisor::TokenizedText& text) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object().key("tokens").begin_array();
+  for (size_t i = 0; i < text.tokens.size() && i < text.pieces.size(); ++i) {
+    json.begin_object().key("id").integer(text.tokens[i]).key("piece");
+    write_piece(json, text.pieces[i]);
+    json.end_object();
+  }
   json.end_array().end_object();
   return body;
 }
@@ -77,8 +103,9 @@ void tokenize(const Exchange& exchange) {
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   exchange.server.host.tokenize(
-      model->id, std::move(call->prompt),
-      answer_with<std::vector<TokenId>>(exchange, call->ignored_fields, render_tokens));
+      model->id, std::move(call->prompt), call->with_pieces,
+      answer_with<supervisor::TokenizedText>(exchange, call->ignored_fields,
+                                             call->with_pieces ? render_pieces : render_tokens));
 }
 
 void detokenize(const Exchange& exchange) {

@@ -93,13 +93,18 @@ TEST_F(EngineInWorkerTest, FailsBegunStreamsAtAKillAndIsBackByItself) {
 
 TEST_F(EngineInWorkerTest, TokenizesAndRendersInTheWorker) {
   start_engine();
-  std::promise<std::vector<TokenId>> tokens;
-  host_->tokenize("m", {"hello", true, true}, [&](auto result) { tokens.set_value(result.value()); });
+  std::promise<TokenizedText> tokenized;
+  host_->tokenize("m", {"hello", true, true}, /*with_pieces=*/true,
+                  [&](auto result) { tokenized.set_value(result.value()); });
+  const TokenizedText hello = tokenized.get_future().get();
   std::promise<std::string> text, rendered;
-  host_->detokenize("m", tokens.get_future().get(), [&](auto result) { text.set_value(result.value()); });
+  host_->detokenize("m", hello.tokens, [&](auto result) { text.set_value(result.value()); });
   host_->apply_template("m", {{{"user", "hi"}}, true},
                         [&](auto result) { rendered.set_value(result.value()); });
 
+  std::string pieces;
+  for (const auto& piece : hello.pieces) pieces.append(piece.begin(), piece.end());
+  EXPECT_THAT(pieces, HasSubstr("hello"));
   EXPECT_THAT(text.get_future().get(), HasSubstr("hello"));
   EXPECT_THAT(rendered.get_future().get(), HasSubstr("hi"));
 }

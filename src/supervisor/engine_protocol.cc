@@ -179,7 +179,8 @@ struct WireFields<SubmitCall> {
 template <>
 struct WireFields<TokenizeCall> {
   static constexpr auto value =
-      std::tuple{field("model", &TokenizeCall::model), field("prompt", &TokenizeCall::prompt)};
+      std::tuple{field("model", &TokenizeCall::model), field("prompt", &TokenizeCall::prompt),
+                 field("with_pieces", &TokenizeCall::with_pieces)};
 };
 
 template <>
@@ -219,8 +220,14 @@ struct WireFields<HelloReply> {
 };
 
 template <>
+struct WireFields<TokenizedText> {
+  static constexpr auto value =
+      std::tuple{field("tokens", &TokenizedText::tokens), field("pieces", &TokenizedText::pieces)};
+};
+
+template <>
 struct WireFields<TokensReply> {
-  static constexpr auto value = std::tuple{field("tokens", &TokensReply::tokens)};
+  static constexpr auto value = std::tuple{field("text", &TokensReply::text)};
 };
 
 template <>

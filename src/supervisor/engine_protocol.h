@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "supervisor/model_host.h"
 
 // What the control plane and an engine worker say to each other: JSON-RPC 2.0 in control frames, and one
 // binary step frame per engine step. Life of a worker: hello, load, then calls in any order, then stop.
@@ -44,6 +45,7 @@ struct SubmitCall {
 struct TokenizeCall {
   std::string model;
   engine::TextPrompt prompt;
+  bool with_pieces = false;
 };
 
 // Answered by TextReply.
@@ -88,7 +90,7 @@ struct HelloReply {
 };
 // To TokenizeCall.
 struct TokensReply {
-  std::vector<TokenId> tokens;
+  TokenizedText text;
 };
 // To DetokenizeCall and ApplyTemplateCall.
 struct TextReply {

@@ -262,7 +262,13 @@ void EngineWorker::handle(Call call) {
   } else if (const auto* text = std::get_if<TokenizeCall>(&call.body)) {
     ask_engine(id, [&](const engine::Engine& engine) -> Result<ReplyBody> {
       TRY(std::vector<TokenId> tokens, engine.tokenize(text->prompt));
-      return ReplyBody(TokensReply{std::move(tokens)});
+      TokenizedText answer{.tokens = std::move(tokens), .pieces = {}};
+      for (const TokenId token : answer.tokens) {
+        if (!text->with_pieces) break;
+        const std::string_view bytes = engine.token_bytes(token);
+        answer.pieces.emplace_back(bytes.begin(), bytes.end());
+      }
+      return ReplyBody(TokensReply{std::move(answer)});
     });
   } else if (const auto* tokens = std::get_if<DetokenizeCall>(&call.body)) {
     ask_engine(id, [&](const engine::Engine& engine) -> Result<ReplyBody> {

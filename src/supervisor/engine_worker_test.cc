@@ -162,10 +162,14 @@ TEST_F(EngineWorkerTest, GreetsLoadsAndAnswers) {
   send(2, TokenizeCall{"m", {"ab", true, true}});
   send(3, DetokenizeCall{"m", {104, 105}});
   send(4, ApplyTemplateCall{"m", {{{"user", "hi"}}, true}});
+  send(5, TokenizeCall{"m", {"ab", true, true}, /*with_pieces=*/true});
 
-  EXPECT_THAT(std::get<TokensReply>(reply_to(2).value()).tokens, ElementsAre(97, 98));
+  const auto plain = std::get<TokensReply>(reply_to(2).value()).text;
+  EXPECT_THAT(plain.tokens, ElementsAre(97, 98));
+  EXPECT_THAT(plain.pieces, testing::IsEmpty());
   EXPECT_EQ(std::get<TextReply>(reply_to(3).value()).text, "hi");
   EXPECT_EQ(std::get<TextReply>(reply_to(4).value()).text, "user: hi\n");
+  EXPECT_THAT(std::get<TokensReply>(reply_to(5).value()).text.pieces, testing::SizeIs(2));
 }
 
 TEST_F(EngineWorkerTest, StreamsEveryChoiceAfterTheReceipt) {

@@ -54,6 +54,12 @@ struct ServedModel {
   std::optional<engine::ModelInfo> info;  // once it was loaded
 };
 
+// A text in tokens.
+struct TokenizedText {
+  std::vector<TokenId> tokens;
+  std::vector<std::vector<uint8_t>> pieces;  // the bytes of each token, where they were asked for
+};
+
 // Hears of one request. Called on the host's thread; must not block it. After a finish of every choice, or
 // on_failed, nothing more comes.
 class GenerationObserver {
@@ -90,8 +96,8 @@ class ModelHost {
   virtual void cancel(engine::RequestId id) = 0;
 
   // What the model's tokenizer and template make of a text, without generating. `done` is called once.
-  virtual void tokenize(const std::string& model, engine::TextPrompt prompt,
-                        std::function<void(Result<std::vector<TokenId>>)> done) = 0;
+  virtual void tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
+                        std::function<void(Result<TokenizedText>)> done) = 0;
   virtual void detokenize(const std::string& model, std::vector<TokenId> tokens,
                           std::function<void(Result<std::string>)> done) = 0;
   virtual void apply_template(const std::string& model, engine::ChatPrompt prompt,

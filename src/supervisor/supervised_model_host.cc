@@ -157,11 +157,11 @@ void SupervisedModelHost::cancel(engine::RequestId id) {
   });
 }
 
-void SupervisedModelHost::tokenize(const std::string& model, engine::TextPrompt prompt,
-                                   std::function<void(Result<std::vector<TokenId>>)> done) {
+void SupervisedModelHost::tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
+                                   std::function<void(Result<TokenizedText>)> done) {
   EngineJob job;
-  job.done = expect<TokensReply>(std::move(done), &TokensReply::tokens);
-  start_job(find_client(model), TokenizeCall{model, std::move(prompt)}, std::move(job), model);
+  job.done = expect<TokensReply>(std::move(done), &TokensReply::text);
+  start_job(find_client(model), TokenizeCall{model, std::move(prompt), with_pieces}, std::move(job), model);
 }
 
 void SupervisedModelHost::detokenize(const std::string& model, std::vector<TokenId> tokens,

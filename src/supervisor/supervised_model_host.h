@@ -48,8 +48,8 @@ class SupervisedModelHost final : public ModelHost {
   void generate(const std::string& model, engine::GenerationRequest request,
                 std::shared_ptr<GenerationObserver> observer) override;
   void cancel(engine::RequestId id) override;
-  void tokenize(const std::string& model, engine::TextPrompt prompt,
-                std::function<void(Result<std::vector<TokenId>>)> done) override;
+  void tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
+                std::function<void(Result<TokenizedText>)> done) override;
   void detokenize(const std::string& model, std::vector<TokenId> tokens,
                   std::function<void(Result<std::string>)> done) override;
   void apply_template(const std::string& model, engine::ChatPrompt prompt,

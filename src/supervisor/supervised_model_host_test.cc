@@ -74,7 +74,8 @@ TEST_F(SupervisedModelHostTest, AnswersWhatNeedsNoGeneration) {
   start_ready();
   std::promise<std::vector<TokenId>> tokens;
   std::promise<std::string> text, rendered;
-  host_->tokenize("m", {"ab", true, true}, [&](auto result) { tokens.set_value(result.value()); });
+  host_->tokenize("m", {"ab", true, true}, /*with_pieces=*/false,
+                  [&](auto result) { tokens.set_value(result.value().tokens); });
   host_->detokenize("m", {104, 105}, [&](auto result) { text.set_value(result.value()); });
   host_->apply_template("m", {{{"user", "hi"}}, true},
                         [&](auto result) { rendered.set_value(result.value()); });

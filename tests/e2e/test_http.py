@@ -154,6 +154,16 @@ def test_sixty_four_streams_at_once(server: Server) -> None:
         assert all(text.endswith("data: [DONE]\n\n") for text in pool.map(one, range(64)))
 
 
+def test_tokens_come_with_pieces_that_make_up_the_text(server: Server) -> None:
+    text = "Hello, 世界 🦙<|im_end|>"
+    plain = httpx.post(server.url + "/tokenize", json={"content": text}).json()["tokens"]
+    pieces = httpx.post(server.url + "/tokenize", json={"content": text, "with_pieces": True}).json()["tokens"]
+    as_bytes = [bytes(it["piece"]) if isinstance(it["piece"], list) else it["piece"].encode() for it in pieces]
+    assert [it["id"] for it in pieces] == plain
+    assert b"".join(as_bytes).decode() == text
+    assert any(isinstance(it["piece"], list) for it in pieces)
+
+
 def test_a_key_guards_everything_but_the_public_routes(start_server: Callable[..., Server]) -> None:
     guarded = start_server("--api-key", "sesame")
     assert httpx.get(guarded.url + "/health").status_code == 200
