@@ -24,6 +24,7 @@ engine::EngineOptions engine_options(const Settings& settings, std::string model
   options.max_sequences = int32_t(settings.engine.parallel);
   options.kv_tokens = settings.engine.kv_tokens;
   options.step_tokens = int32_t(settings.engine.step_tokens);
+  options.max_requests = int32_t(settings.engine.max_requests);
   return options;
 }
 

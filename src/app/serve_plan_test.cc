@@ -31,6 +31,7 @@ TEST_F(ServePlanTest, RunsEachModelAsTheSettingsSay) {
   settings_.engine.ctx_size = 256;
   settings_.engine.parallel = 4;
   settings_.engine.isa = "scalar";
+  settings_.engine.max_requests = 7;
 
   const auto specs = *plan_models(settings_, {"two", folder_.path("One.Q4_0.gguf")}, {});
 
@@ -42,6 +43,7 @@ TEST_F(ServePlanTest, RunsEachModelAsTheSettingsSay) {
   EXPECT_EQ(specs[1].options.context_tokens, 256);
   EXPECT_EQ(specs[1].options.max_sequences, 4);
   EXPECT_EQ(specs[1].options.isa, "scalar");
+  EXPECT_EQ(specs[1].options.max_requests, 7);
   EXPECT_GT(specs[1].created_unix_seconds, 0);
 }
 

@@ -19,15 +19,15 @@
 namespace llama_gpu::engine {
 namespace {
 
-// Requests that wait; more only turns an error now into a timeout later.
-constexpr size_t kMaxRequests = 4096;
-
 // The engine thread owns the generator; what other threads hand to it and read from it is guarded by
 // `mutex_`.
 class ThreadedEngine : public Engine {
  public:
-  ThreadedEngine(LoadedEngine loaded, GenerationListener& listener)
-      : loaded_(std::move(loaded)), listener_(listener), thread_([this] { run(); }) {}
+  ThreadedEngine(LoadedEngine loaded, int32_t max_requests, GenerationListener& listener)
+      : loaded_(std::move(loaded)),
+        max_requests_(static_cast<size_t>(max_requests)),
+        listener_(listener),
+        thread_([this] { run(); }) {}
   ~ThreadedEngine() override;
 
   Result<SubmitReceipt> submit(GenerationRequest request) override;
@@ -52,6 +52,7 @@ class ThreadedEngine : public Engine {
   void give_out_updates();
 
   LoadedEngine loaded_;
+  size_t max_requests_;
   GenerationListener& listener_;
 
   mutable std::mutex mutex_;
@@ -90,9 +91,10 @@ Result<SubmitReceipt> ThreadedEngine::submit(GenerationRequest request) {
   SubmitReceipt receipt = {accepted->id, accepted->prompt};
   {
     const std::lock_guard lock(mutex_);
-    if (unfinished_.size() >= kMaxRequests) {
-      return Error{ErrorCode::kOverloaded, std::to_string(kMaxRequests) + " requests wait already",
-                   "try again later"};
+    if (unfinished_.size() >= max_requests_) {
+      return Error{ErrorCode::kOverloaded,
+                   std::to_string(max_requests_) + " requests run or wait already, as many as may",
+                   "try again later, or raise engine.max_requests"};
     }
     if (!unfinished_.emplace(accepted->id, accepted->num_choices).second) {
       return Error{ErrorCode::kInvalidValue,
@@ -203,7 +205,8 @@ std::string_view ThreadedEngine::token_bytes(TokenId token) const {
 Result<std::unique_ptr<Engine>> Engine::load(const BackendRegistry& backends, const EngineOptions& options,
                                              GenerationListener& listener) {
   TRY(LoadedEngine loaded, load_engine(backends, options));
-  return std::unique_ptr<Engine>(std::make_unique<ThreadedEngine>(std::move(loaded), listener));
+  return std::unique_ptr<Engine>(
+      std::make_unique<ThreadedEngine>(std::move(loaded), options.max_requests, listener));
 }
 
 }  // namespace llama_gpu::engine

@@ -122,6 +122,22 @@ TEST_F(ThreadedEngineTest, AnIdMayBeUsedAgainOnceItsRequestEnded) {
   EXPECT_TRUE(engine->submit(greedy(1, prompt(2), 1)).ok());
 }
 
+TEST_F(ThreadedEngineTest, RefusesMoreRequestsThanItMayHold) {
+  EngineOptions two_at_once = options();
+  two_at_once.max_requests = 2;
+  const auto engine = load(two_at_once);
+  for (RequestId id = 1; id <= 2; ++id) ASSERT_TRUE(engine->submit(greedy(id, prompt(1), 400)).ok());
+
+  const auto third = engine->submit(greedy(3, prompt(1)));
+  ASSERT_FALSE(third.ok());
+  EXPECT_EQ(third.error().code, ErrorCode::kOverloaded);
+  EXPECT_THAT(third.error().hint, HasSubstr("engine.max_requests"));
+  engine->cancel(1);
+  listener_.wait_for(1);
+
+  EXPECT_TRUE(engine->submit(greedy(4, prompt(1), 1)).ok());
+}
+
 TEST_F(ThreadedEngineTest, ARefusedRequestLeavesNoTrace) {
   const auto engine = load(options());
   GenerationRequest bad = greedy(1, prompt(1));
@@ -231,6 +247,7 @@ constexpr BadOption kBadOptions[] = {
     {"max_sequences", [](EngineOptions& o) { o.max_sequences = 100'000; }},
     {"kv_tokens", [](EngineOptions& o) { o.kv_tokens = -16; }},
     {"step_tokens", [](EngineOptions& o) { o.step_tokens = 0; }},
+    {"max_requests", [](EngineOptions& o) { o.max_requests = 0; }},
     {"backend", [](EngineOptions& o) { o.backend = "abacus"; }},
 };
 

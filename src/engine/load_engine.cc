@@ -17,6 +17,7 @@ constexpr int32_t kScoredRows = 32;
 constexpr int32_t kMaxSequences = 1024;
 constexpr int32_t kMaxStepTokens = 8192;
 constexpr int32_t kMaxThreads = 1024;
+constexpr int32_t kMaxRequests = 1'000'000;
 
 struct OptionRange {
   const char* name;
@@ -32,6 +33,7 @@ Status check_options(const EngineOptions& options) {
       {"max_sequences", options.max_sequences, 1, kMaxSequences},
       {"kv_tokens", options.kv_tokens, 0, int64_t{1} << 40},
       {"step_tokens", options.step_tokens, 1, kMaxStepTokens},
+      {"max_requests", options.max_requests, 1, kMaxRequests},
   };
   for (const OptionRange& range : ranges) {
     if (range.value >= range.min && range.value <= range.max) continue;

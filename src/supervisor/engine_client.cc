@@ -96,7 +96,8 @@ void EngineClient::start(EngineJob started) {
 }
 
 bool EngineClient::is_overloaded(const Job& job) const {
-  if (jobs_.size() > limits_.max_requests || held_bytes_ > limits_.max_held_bytes) return true;
+  if (std::cmp_greater(jobs_.size(), spec_.options.max_requests)) return true;
+  if (held_bytes_ > limits_.max_held_bytes) return true;
   return job.done && (num_texts_ > limits_.max_texts || text_bytes_ > limits_.max_text_bytes);
 }
 

@@ -28,9 +28,8 @@ struct ModelSpec {
   engine::EngineOptions options;
 };
 
-// How much may wait for a worker.
+// How much may wait for a worker, beside EngineOptions::max_requests.
 struct RequestLimits {
-  size_t max_requests = 4096;                      // at once, running ones included
   size_t max_held_bytes = size_t{256} << 20;       // of requests that have not begun
   size_t max_texts = 1024;                         // at once: calls that generate nothing
   size_t max_text_bytes = size_t{64} << 20;        // of those

@@ -134,18 +134,21 @@ class EngineClientTest : public testing::Test {
     client_.on_tick(clock_.now());
   }
 
+  static engine::EngineOptions few_requests() {
+    engine::EngineOptions options;
+    options.max_requests = 4;
+    return options;
+  }
+
   FakeClock clock_;
   FakeLink link_;
   std::map<engine::RequestId, uint64_t> call_of_;
   std::vector<std::string> answers_;
-  EngineClient client_{{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}},
-                       "test",
-                       {.max_requests = 4,
-                        .max_held_bytes = 10'000,
-                        .max_texts = 3,
-                        .max_text_bytes = 8'000,
-                        .longest_wait = 30s},
-                       clock_};
+  EngineClient client_{
+      {.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = few_requests()},
+      "test",
+      {.max_held_bytes = 10'000, .max_texts = 3, .max_text_bytes = 8'000, .longest_wait = 30s},
+      clock_};
 };
 
 TEST_F(EngineClientTest, GreetsThenLoadsThenIsReady) {

@@ -43,6 +43,7 @@ struct WireFields<EngineOptions> {
                                            field("max_sequences", &EngineOptions::max_sequences),
                                            field("kv_tokens", &EngineOptions::kv_tokens),
                                            field("step_tokens", &EngineOptions::step_tokens),
+                                           field("max_requests", &EngineOptions::max_requests),
                                            field("isa", &EngineOptions::isa)};
 };
 
