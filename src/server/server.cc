@@ -22,7 +22,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kAbortGrace{2'000};   // for an error event to reach its client
+constexpr milliseconds kShortGrace{100};     // the same, where somebody waits for the end
 constexpr milliseconds kCloseGrace{10'000};  // for handlers that still run; far beyond what any takes
+
+Error shutting_down() { return {ErrorCode::kShuttingDown, "the server is being stopped"}; }
 
 }  // namespace
 
@@ -52,14 +55,18 @@ class Server::Impl {
     context_.is_draining = true;
     listener_.wait_for_answers(longest);
     listener_.stop_accepting();
-    listener_.abort_all(Error{ErrorCode::kShuttingDown, "the server is being stopped"});
-    if (!listener_.wait_for_sessions(longest.count() > 0 ? kAbortGrace : milliseconds(100)))
-      listener_.close_all();
+    listener_.abort_all(shutting_down());
+    if (!listener_.wait_for_sessions(longest.count() > 0 ? kAbortGrace : kShortGrace)) listener_.close_all();
     if (!listener_.wait_for_sessions(kCloseGrace)) log_error("connections are left open at the end");
     work_.reset();
     io_.stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
+  }
+
+  void end_answers() {
+    listener_.abort_all(shutting_down());
+    if (!listener_.wait_for_sessions(kShortGrace)) listener_.close_all();
   }
 
  private:
@@ -107,5 +114,7 @@ Server::~Server() { impl_->drain(milliseconds(0)); }
 uint16_t Server::port() const { return impl_->port(); }
 
 void Server::drain(milliseconds longest) { impl_->drain(longest); }
+
+void Server::end_answers() { impl_->end_answers(); }
 
 }  // namespace llama_gpu::server

@@ -40,6 +40,9 @@ class Server {
   // Is not ready from now on and begins no new answers; running ones may go on for `longest`, then they end
   // with kShuttingDown. Blocks until every connection is closed. The first call counts.
   void drain(std::chrono::milliseconds longest);
+  // Ends what drain() waits for: running answers get their error event, then connections are closed. For
+  // another thread than that of drain().
+  void end_answers();
 
  private:
   class Impl;

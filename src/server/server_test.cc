@@ -264,6 +264,23 @@ TEST_F(ServerTest, EndsAStreamWithAnErrorWhenItsTimeIsOver) {
   EXPECT_EQ(host_.num_cancels(), 1U);
 }
 
+TEST_F(ServerTest, EndsAStreamAtOnceWhereSomebodyCannotWait) {
+  start();
+  const auto client = connect();
+  client->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  engine::SequenceUpdate update;
+  update.text = "a";
+  host_.wait_for_request().observer->on_update(update);
+  client->read_until("\"content\":\"a\"");
+  std::thread drain([&] { server_->drain(std::chrono::minutes(5)); });
+  while (ask(get("/readyz")).find("draining") == std::string::npos) std::this_thread::yield();
+
+  server_->end_answers();
+
+  EXPECT_THAT(client->read_all(), HasSubstr("shutting_down"));
+  drain.join();
+}
+
 TEST_F(ServerTest, EndsWhateverItsClientsDo) {
   start();
   const auto idle = connect(), waiting = connect(), half = connect();

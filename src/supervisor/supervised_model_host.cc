@@ -62,6 +62,11 @@ void SupervisedModelHost::begin_drain() {
   supervisor_->let_end();
 }
 
+void SupervisedModelHost::kill() {
+  begin_drain();
+  supervisor_->kill();
+}
+
 void SupervisedModelHost::stop() {
   if (!supervisor_) return;
   begin_drain();

@@ -36,6 +36,8 @@ class SupervisedModelHost final : public ModelHost {
 
   // Refuses new requests with kShuttingDown; those that run go on. First part of a graceful end.
   void begin_drain();
+  // The same, and kills the workers: what runs fails now. stop() has nothing to wait for then. Does not wait.
+  void kill();
   // Ends the workers and waits until their processes are gone, within the policy's deadlines. What runs still
   // may finish until then, and fails with kShuttingDown after.
   void stop();

@@ -400,6 +400,23 @@ TEST_F(SupervisedModelHostTest, FailsWhatStillRunsAtTheDeadlineOfAStop) {
   EXPECT_FALSE(has_children());
 }
 
+TEST_F(SupervisedModelHostTest, KillsWhatRunsAndWhatItWaitsForAlready) {
+  ModelHostOptions patient = options();
+  patient.policy.drain_timeout = patient.policy.kill_grace = 600s;
+  start({model("fake:step_ms=10")}, patient);
+  const auto heard = ask("stream", 1'000'000);
+  ASSERT_TRUE(heard->wait_for_text());
+  std::thread stopping([&] { host_->stop(); });
+  ASSERT_TRUE(wait_for_state(WorkerState::kDraining));
+
+  host_->kill();
+  stopping.join();
+
+  EXPECT_EQ(heard->error()->code, ErrorCode::kShuttingDown);
+  EXPECT_FALSE(has_children());
+  host_->kill();
+}
+
 TEST_F(SupervisedModelHostTest, StopsWorkersInEveryState) {
   ModelHostOptions quick = options();
   quick.policy.drain_timeout = quick.policy.kill_grace = 100ms;

@@ -81,6 +81,12 @@ void Supervisor::let_end() {
   });
 }
 
+void Supervisor::kill() {
+  post([this] {
+    for (const auto& worker : workers_) worker->kill();
+  });
+}
+
 void Supervisor::stop() {
   const std::lock_guard lock(stop_mutex_);
   {

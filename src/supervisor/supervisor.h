@@ -40,6 +40,9 @@ class Supervisor {
   // Starts no worker again that ends from now on.
   void let_end();
 
+  // Kills all workers, also those that stop() waits for. Does not wait itself.
+  void kill();
+
   // Drains all workers and waits until their processes are gone; within the policies' deadlines.
   void stop();
 

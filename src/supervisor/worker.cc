@@ -203,6 +203,11 @@ void Worker::stop() {
   note_change();
 }
 
+void Worker::kill() {
+  act(life_.on_kill(clock_.now()));
+  note_change();
+}
+
 void Worker::note_change() {
   const pid_t pid = process_ ? process_->pid() : 0;
   if (life_.state() == seen_state_ && life_.is_ready() == seen_ready_ && pid == seen_pid_) return;

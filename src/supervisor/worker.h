@@ -50,6 +50,8 @@ class Worker final : private WorkerLink {
   void let_end();
   // Ends it for good; is_over() once it has gone.
   void stop();
+  // The same, without waiting for what runs in it.
+  void kill();
 
   bool is_over() const { return life_.is_over(); }
   milliseconds until_next_tick() const { return life_.until_next_tick(); }

@@ -232,6 +232,19 @@ WorkerActions WorkerLife::on_stop(SteadyTime now) {
   return {{Kind::kSignal, SIGTERM, "the server stops"}};
 }
 
+WorkerActions WorkerLife::on_kill(SteadyTime now) {
+  charge(now);
+  is_stop_asked_ = true;
+  if (!has_process_) {
+    enter(WorkerState::kStopped);
+    return {};
+  }
+  if (state_ != WorkerState::kDraining) enter(WorkerState::kDraining);
+  if (was_killed_) return {};
+  was_terminated_ = was_killed_ = true;
+  return {{Kind::kSignal, SIGKILL, "the server ends at once"}};
+}
+
 WorkerExit WorkerLife::classify(ProcessEnd end) const {
   WorkerExit exit{.kind = ExitKind::kCrashed,
                   .signal = end.signal,

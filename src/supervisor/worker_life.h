@@ -87,6 +87,8 @@ class WorkerLife {
   void let_end();
   // Ends it for good. What runs in a ready worker may finish first.
   WorkerActions on_stop(SteadyTime now);
+  // Ends it for good and at once, also where it is being stopped: what runs in it is lost.
+  WorkerActions on_kill(SteadyTime now);
 
   WorkerState state() const { return state_; }
   // Ready, and heard of lately.

@@ -170,6 +170,22 @@ TEST_F(WorkerLifeTest, IsGivenUpAtOnceForAModelThatCannotBeLoaded) {
   EXPECT_EQ(life_.last_exit()->message, "no magic");
 }
 
+TEST_F(WorkerLifeTest, IsKilledAtOnceInWhateverStateItIs) {
+  EXPECT_THAT(life_.on_kill(now_), IsEmpty());
+  EXPECT_EQ(life_.state(), WorkerState::kStopped);
+
+  life_ = WorkerLife(WorkerPolicy{}, now_);
+  start();
+  EXPECT_THAT(life_.on_stop(now_), ElementsAre(kDrain));
+  EXPECT_THAT(life_.on_kill(now_), ElementsAre(sends(SIGKILL)));
+  EXPECT_THAT(life_.on_kill(now_), IsEmpty());
+  EXPECT_THAT(pass(20s), IsEmpty());
+  life_.on_exit(now_, {.signal = SIGKILL});
+
+  EXPECT_TRUE(life_.is_over());
+  EXPECT_EQ(life_.last_exit()->kind, ExitKind::kStopped);
+}
+
 TEST_F(WorkerLifeTest, SaysInWordsHowItEnded) {
   const auto message_of = [&](const ProcessEnd& end) {
     life_ = WorkerLife(WorkerPolicy{}, now_);
