@@ -40,18 +40,24 @@ Status add_flag_alias(std::vector<ModelSpec>& specs, const ModelLibrary& library
 
 }  // namespace
 
-Result<std::vector<ModelSpec>> plan_models(const Settings& settings, const std::vector<std::string>& names,
-                                           const std::vector<std::string>& aliases) {
+Result<ModelPlan> plan_models(const Settings& settings, const std::vector<std::string>& names,
+                              const std::vector<std::string>& aliases) {
   const ModelLibrary library(settings.models.dir, settings.models.aliases);
-  std::vector<ModelSpec> specs;
+  ModelPlan plan;
+  std::vector<ModelSpec>& specs = plan.specs;
   for (const std::string& name : names.empty() ? std::vector{std::string(kDefaultModelId)} : names) {
-    TRY(const StoredModel model, library.find(name));
+    Result<StoredModel> model = library.find(name);
+    if (!model.ok()) {
+      plan.refused.push_back(std::move(model).error());
+      continue;
+    }
     ModelSpec spec;
-    spec.id = repair_utf8(model.id);
-    spec.created_unix_seconds = model.modified_unix_seconds;
-    spec.options = engine_options(settings, model.path);
+    spec.id = repair_utf8(model->id);
+    spec.created_unix_seconds = model->modified_unix_seconds;
+    spec.options = engine_options(settings, model->path);
     specs.push_back(std::move(spec));
   }
+  if (specs.empty()) return plan.refused.front();
   for (const std::string& text : settings.models.aliases) {
     TRY(const ModelAlias alias, parse_alias(text));
     // An alias of a model that is not served, or not there, is no fault of this call.
@@ -59,7 +65,7 @@ Result<std::vector<ModelSpec>> plan_models(const Settings& settings, const std::
     if (model.ok()) add_alias(specs, alias.name, model->path);
   }
   for (const std::string& text : aliases) TRY_STATUS(add_flag_alias(specs, library, text));
-  return specs;
+  return plan;
 }
 
 server::ServerOptions plan_server(const Settings& settings) {

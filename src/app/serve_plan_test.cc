@@ -33,7 +33,7 @@ TEST_F(ServePlanTest, RunsEachModelAsTheSettingsSay) {
   settings_.engine.isa = "scalar";
   settings_.engine.max_requests = 7;
 
-  const auto specs = *plan_models(settings_, {"two", folder_.path("One.Q4_0.gguf")}, {});
+  const auto specs = plan_models(settings_, {"two", folder_.path("One.Q4_0.gguf")}, {})->specs;
 
   ASSERT_EQ(specs.size(), 2U);
   EXPECT_EQ(specs[0].id, "two");
@@ -52,18 +52,30 @@ TEST_F(ServePlanTest, TakesTheDefaultModelWhereNoneIsNamed) {
 
   folder_.write(std::string(kDefaultModelFile), "0");
 
-  EXPECT_EQ(plan_models(settings_, {}, {})->front().id, kDefaultModelId);
+  EXPECT_EQ(plan_models(settings_, {}, {})->specs.front().id, kDefaultModelId);
+}
+
+TEST_F(ServePlanTest, LeavesOutWhatItCannotFindWhereItFindsOthers) {
+  const auto plan = plan_models(settings_, {"three", "two", folder_.path()}, {});
+
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->specs.size(), 1U);
+  EXPECT_EQ(plan->specs[0].id, "two");
+  ASSERT_EQ(plan->refused.size(), 2U);
+  EXPECT_EQ(plan->refused[0].code, ErrorCode::kModelNotFound);
+  EXPECT_EQ(plan->refused[1].code, ErrorCode::kNotAFile);
+  EXPECT_EQ(plan_models(settings_, {"three", "four"}, {}).error().code, ErrorCode::kModelNotFound);
 }
 
 TEST_F(ServePlanTest, GivesAliasesOfFlagsAndSettingsToTheirModels) {
   settings_.models.aliases = {"first=one", "gone=missing", "second=two"};
 
-  EXPECT_THAT(plan_models(settings_, {"first"}, {"mine", "mine", "also=one"})->front().aliases,
+  EXPECT_THAT(plan_models(settings_, {"first"}, {"mine", "mine", "also=one"})->specs.front().aliases,
               ElementsAre("first", "mine", "also"));
-  const auto both = *plan_models(settings_, {"one", "two"}, {"x=two"});
+  const auto both = plan_models(settings_, {"one", "two"}, {"x=two"})->specs;
   EXPECT_THAT(both[0].aliases, ElementsAre("first"));
   EXPECT_THAT(both[1].aliases, ElementsAre("second", "x"));
-  EXPECT_THAT(plan_models(settings_, {"one"}, {"one"})->front().aliases, ElementsAre("first"));
+  EXPECT_THAT(plan_models(settings_, {"one"}, {"one"})->specs.front().aliases, ElementsAre("first"));
 }
 
 TEST_F(ServePlanTest, RefusesAnAliasOfNoServedModel) {

@@ -27,19 +27,26 @@ constexpr std::array kServeSettings = {SettingId::kServerHost,         SettingId
 
 constexpr std::chrono::milliseconds kPoll{50};
 
-// Why the models cannot be served, once each of them has failed to load.
-std::optional<Error> load_failure(const std::vector<WorkerStatus>& workers) {
-  const bool have_all_failed =
-      !workers.empty() && std::ranges::all_of(workers, [](const WorkerStatus& worker) {
-        return worker.state == WorkerState::kFailed && worker.last_exit &&
-               worker.last_exit->kind == supervisor::ExitKind::kLoadFailed;
-      });
-  if (!have_all_failed) return std::nullopt;
-  return Error{ErrorCode::kModelInvalid, "the model '" + workers.front().model +
-                                             "' cannot be loaded: " + workers.front().last_exit->message};
+bool is_given_up(const WorkerStatus& worker) { return worker.state == WorkerState::kFailed; }
+
+// The exit code of a worker that said why it could not load its model is that of the error.
+int exit_code_of(const std::optional<supervisor::WorkerExit>& exit) {
+  const bool gave_reason = exit && exit->signal == 0 && exit->kind != supervisor::ExitKind::kCrashed;
+  return gave_reason ? exit->exit_code : error_code_info(ErrorCode::kWorkerFailed).exit_code;
 }
 
-// Serves models until Ctrl-C or SIGTERM, then drains and ends with 0; a second signal ends it at once.
+// Says why the models cannot be served, once each of them was given up; the exit code of the first.
+std::optional<int> report_failures(Console& console, const std::vector<WorkerStatus>& workers) {
+  if (workers.empty() || !std::ranges::all_of(workers, is_given_up)) return std::nullopt;
+  for (const WorkerStatus& worker : workers) {
+    const std::string why = worker.last_exit ? worker.last_exit->message : "its worker ended";
+    report(console, {ErrorCode::kWorkerFailed, "the model '" + worker.model + "' cannot be loaded: " + why});
+  }
+  return exit_code_of(workers.front().last_exit);
+}
+
+// Serves models until Ctrl-C or SIGTERM, then drains and ends with 0. A second signal ends it at once, as a
+// shell reports that signal.
 class ServeVerb final : public Verb {
  public:
   void declare(CLI::App& command) override {
@@ -52,17 +59,21 @@ class ServeVerb final : public Verb {
     command.add_option("--first-prompt", first_prompt_,
                        "Answer this in the terminal once the model is ready");
     command.footer(
-        "Ctrl-C or SIGTERM lets running answers end, for at most server.drain_seconds, and exits with 0; a "
+        "Ctrl-C or SIGTERM lets running answers end, for at most server.drain_seconds, and exits with 0. A "
         "second\n"
-        "one ends them at once.");
+        "one ends the program at once, with 130 or 143. A model that cannot be found or loaded is reported "
+        "and the\n"
+        "others are served; where there is no other, serve exits with the code of the error: 66 for a bad "
+        "file.");
   }
 
   std::span<const SettingId> setting_flags() const override { return kServeSettings; }
 
   Result<int> run(VerbContext& context) override {
     const Settings& settings = context.settings.values;
-    TRY(std::vector<supervisor::ModelSpec> specs, plan_models(settings, models_, aliases_));
-    const std::string first_model = specs.front().id;
+    TRY(ModelPlan plan, plan_models(settings, models_, aliases_));
+    for (const Error& error : plan.refused) report(context.console, error);
+    const std::string first_model = plan.specs.front().id;
 
     const server::ServerOptions server_options = plan_server(settings);
     // Before the workers begin to load: a port in use is said at once.
@@ -73,7 +84,7 @@ class ServeVerb final : public Verb {
     host_options.program_version = program_version();
     host_options.command = plan_worker(settings, context.worker_program);
     TRY(const std::unique_ptr<supervisor::SupervisedModelHost> host,
-        supervisor::SupervisedModelHost::start(std::move(specs), std::move(host_options)));
+        supervisor::SupervisedModelHost::start(std::move(plan.specs), std::move(host_options)));
     TRY(const std::unique_ptr<server::Server> server,
         server::Server::start(server_options,
                               {.host = *host, .metrics = metrics, .assets = dashboard_assets()},
@@ -81,7 +92,7 @@ class ServeVerb final : public Verb {
     const std::string url = local_url(settings.server.host, server->port());
     announce(context.console, url);
 
-    TRY_STATUS(wait_until_loaded(context.interrupts, *host));
+    if (const std::optional<int> exit_code = wait_until_loaded(context, *host)) return *exit_code;
     if (!first_prompt_.empty()) {
       // The server stands, whatever became of its first answer.
       const Status shown =
@@ -92,8 +103,7 @@ class ServeVerb final : public Verb {
       }
     }
     while (!context.interrupts.flag()) context.interrupts.wait_for(std::chrono::seconds(3600));
-    drain(context, *host, *server);
-    return 0;
+    return drain(context, *host, *server);
   }
 
  private:
@@ -104,37 +114,38 @@ class ServeVerb final : public Verb {
                 << std::endl;
   }
 
-  // Until one model is ready, all have failed to load, or somebody wants it to stop.
-  static Status wait_until_loaded(Interrupts& interrupts, const supervisor::ModelHost& host) {
-    while (!interrupts.flag()) {
+  // Until one model is ready, or somebody wants it to stop. The exit code, where all were given up before.
+  static std::optional<int> wait_until_loaded(VerbContext& context, const supervisor::ModelHost& host) {
+    while (!context.interrupts.flag()) {
       const std::vector<WorkerStatus> workers = host.workers();
       if (std::ranges::any_of(
               workers, [](const WorkerStatus& worker) { return worker.state == WorkerState::kReady; })) {
-        return {};
+        return std::nullopt;
       }
-      if (const std::optional<Error> failure = load_failure(workers)) return *failure;
-      interrupts.wait_for(kPoll);
+      if (const std::optional<int> exit_code = report_failures(context.console, workers)) return exit_code;
+      context.interrupts.wait_for(kPoll);
     }
-    return {};
+    return std::nullopt;
   }
 
-  static void drain(VerbContext& context, supervisor::SupervisedModelHost& host, server::Server& server) {
+  // Returns the exit code.
+  static int drain(VerbContext& context, supervisor::SupervisedModelHost& host, server::Server& server) {
+    Interrupts& interrupts = context.interrupts;
     const auto longest = std::chrono::seconds(context.settings.values.server.drain_seconds);
     context.console.err << "stopping: running answers may finish, Ctrl-C again ends them" << std::endl;
     host.begin_drain();
     std::atomic<bool> is_drained = false;
     std::thread second_signal([&] {
-      while (!is_drained) {
-        if (context.interrupts.wait_for(kPoll) && context.interrupts.count() > 1) {
-          host.stop();
-          return;
-        }
-      }
+      while (!is_drained && interrupts.count() < 2) interrupts.wait_for(kPoll);
+      if (is_drained) return;
+      host.kill();
+      server.end_answers();
     });
     server.drain(longest);
+    host.stop();
     is_drained = true;
     second_signal.join();
-    host.stop();
+    return interrupts.count() > 1 ? 128 + interrupts.signal() : 0;
   }
 
   std::vector<std::string> models_;

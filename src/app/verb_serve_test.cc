@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -108,6 +109,15 @@ class ServeTest : public ::testing::Test {
     return response.ok() ? Json::parse(response->body, nullptr, false) : Json(response.error().message);
   }
 
+  // Whether it came true before long.
+  static bool eventually(const std::function<bool()>& is_true) {
+    for (int i = 0; i < 3000; ++i) {
+      if (is_true()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
   TemporaryFolder folder_;
   std::string model_;
   Environment environment_ =
@@ -183,6 +193,39 @@ TEST_F(ServeTest, HasItsWorkersFailWhereTheSettingsFileSaysSo) {
   EXPECT_EQ(join(), 66);
   EXPECT_THAT(err_.text(), HasSubstr("failpoint 'model_file.map'"));
   ASSERT_TRUE(set_failpoints("").ok());
+}
+
+TEST_F(ServeTest, ServesTheModelsThatCanBeLoaded) {
+  folder_.write("broken.gguf", "GGUF, but not really");
+  serve({"missing", "broken", "tiny", "--port", "0"});
+  ASSERT_NE(url(), "");
+  ASSERT_TRUE(eventually([&] { return get("/readyz")["status"] == "ok"; }));
+
+  EXPECT_THAT(err_.text(), HasSubstr("there is no model 'missing'"));
+  ASSERT_TRUE(eventually([&] { return get("/admin/workers")["workers"][0]["state"] == "failed"; }));
+  EXPECT_EQ(get("/admin/workers")["workers"][0]["last_exit"]["kind"], "load_failed");
+  EXPECT_EQ(get("/readyz")["status"], "ok");
+  EXPECT_EQ(stop(), 0);
+}
+
+TEST_F(ServeTest, EndsWithTheCodeOfWhyTheModelCannotBeLoaded) {
+  serve({"tiny", "--port", "0", "--ctx-size", "100000"});
+
+  EXPECT_EQ(join(), 2);
+  EXPECT_THAT(err_.text(), HasSubstr("the model 'tiny' cannot be loaded: "));
+}
+
+TEST_F(ServeTest, ASecondSignalEndsItAtOnce) {
+  serve({"tiny", "--port", "0", "--first-prompt", "hello"});
+  ASSERT_NE(err_.wait_for("Serving until Ctrl-C"), "") << err_.text();
+  // It cannot hear that it is to stop.
+  ::kill(get("/admin/workers")["workers"][0]["pid"].get<pid_t>(), SIGSTOP);
+
+  interrupts_.raise(SIGINT);
+  ASSERT_NE(err_.wait_for("stopping"), "");
+  interrupts_.raise(SIGINT);
+
+  EXPECT_EQ(join(), 130);
 }
 
 TEST_F(ServeTest, NeedsAKeyWhereOthersCanReachIt) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/strings.h"
 #include "server/api_error.h"
@@ -12,15 +13,21 @@
 namespace llama_gpu::server::handlers {
 namespace {
 
-// "ok", or why requests should not be sent here.
+bool is_given_up(const supervisor::ServedModel& model, const std::vector<supervisor::WorkerStatus>& workers) {
+  return std::ranges::any_of(workers, [&](const supervisor::WorkerStatus& worker) {
+    return worker.model == model.id && worker.state == supervisor::WorkerState::kFailed;
+  });
+}
+
+// "ok", or why requests should not be sent here. A model that was given up keeps nobody from the others.
 std::string_view readiness(const ServerContext& server) {
   if (server.is_draining) return "draining";
-  const auto models = server.host.models();
-  if (!models.empty() && std::ranges::all_of(models, &supervisor::ServedModel::is_ready)) return "ok";
+  auto models = server.host.models();
+  if (models.empty()) return "loading";
   const auto workers = server.host.workers();
-  const bool has_failed = std::ranges::any_of(
-      workers, [](const auto& worker) { return worker.state == supervisor::WorkerState::kFailed; });
-  return has_failed ? "failed" : "loading";
+  std::erase_if(models, [&](const auto& model) { return !model.is_ready && is_given_up(model, workers); });
+  if (models.empty()) return "failed";
+  return std::ranges::all_of(models, &supervisor::ServedModel::is_ready) ? "ok" : "loading";
 }
 
 HttpResponse status_response(std::string_view status, std::string body) {

@@ -152,7 +152,7 @@ TEST_F(RoutesTest, ForgetsACallWhoseClientLeft) {
   EXPECT_FALSE(writer->has_begun());
 }
 
-TEST_F(RoutesTest, IsReadyWhenEveryModelIs) {
+TEST_F(RoutesTest, IsReadyWhenEveryModelIsThatWasNotGivenUp) {
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"ok"})");
   EXPECT_EQ(call(handlers::get_health)->body(),
             R"({"status":"ok","models":[{"id":"fake","is_ready":true}]})");
@@ -162,7 +162,11 @@ TEST_F(RoutesTest, IsReadyWhenEveryModelIs) {
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"loading"})");
   EXPECT_EQ(call(handlers::get_health)->head().status, 503);
 
-  host_.set_workers({worker(WorkerState::kFailed)});
+  auto given_up = worker(WorkerState::kFailed);
+  given_up.model = "b";
+  host_.set_workers({given_up});
+  EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"ok"})");
+  host_.set_models({model("b", false)});
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"failed"})");
 
   host_.set_models({});

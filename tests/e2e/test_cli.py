@@ -313,6 +313,59 @@ def test_serve_drains_and_exits_with_0(cli: Cli, sent: signal.Signals) -> None:
         assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_serve_before_its_answers(cli: Cli, sent: signal.Signals) -> None:
+    port = free_port()
+    with cli.start("serve", "--port", str(port), LLAMAGPU_SERVER__DRAIN_SECONDS="600") as process:
+        wait_until_ready(port, process)
+        body = {"model": MODEL, "prompt": "Once", "stream": True, "ignore_eos": True}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as stream:
+            stream.readline()
+            process.send_signal(sent)
+            time.sleep(0.3)
+            assert process.poll() is None
+
+            process.send_signal(sent)
+
+            assert stream.read().endswith(b"data: [DONE]\n\n")
+        assert process.wait(timeout=30) == 128 + sent
+
+
+def test_serve_exits_with_the_code_of_a_bad_model_and_serves_the_others(cli: Cli, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF, but not really")
+    alone = cli("serve", str(broken), "--port", str(free_port()))
+
+    assert alone.returncode == 66
+    assert "the model 'broken' cannot be loaded: " in alone.stderr
+
+    port = free_port()
+    with cli.start("serve", str(broken), MODEL, str(tmp_path / "missing.gguf"), "--port", str(port)) as process:
+        wait_until_ready(port, process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "missing.gguf" in err
+
+
+@pytest.mark.parametrize("verb", [["show"], ["run", "x"], ["serve"], ["pull"]])
+def test_what_is_no_file_is_named_and_never_waited_for(cli: Cli, tmp_path: Path, verb: list[str]) -> None:
+    pipe = tmp_path / "pipe.gguf"
+    os.mkfifo(pipe)
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(tmp_path / "socket.gguf"))
+    kinds = {pipe: "a pipe", tmp_path / "socket.gguf": "a socket", tmp_path: "a folder", Path("/dev/zero"): "a device"}
+    for path, kind in kinds.items():
+        result = cli(verb[0], str(path), *verb[1:], LLAMAGPU_MODELS=str(tmp_path / "models"))
+
+        assert result.returncode == 66, result.stderr
+        assert f"is {kind}, expected a model file" in result.stderr
+    bound.close()
+
+
 def test_a_chat_and_a_bench_against_a_running_server(cli: Cli) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
