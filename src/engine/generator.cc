@@ -25,6 +25,20 @@ SequenceUpdate update_of(Sequence& sequence) {
   return update;
 }
 
+Error out_of_memory() {
+  return {ErrorCode::kOutOfMemory, "there is no memory for another request", "try again later"};
+}
+
+// Sets the error; without its texts where there is no memory for them.
+void set_error(SequenceUpdate& update, const Error& error) {
+  update.finish = FinishReason::kError;
+  try {
+    update.error = error;
+  } catch (const std::bad_alloc&) {
+    update.error = Error{error.code, {}};
+  }
+}
+
 Error not_finite() {
   return {ErrorCode::kNumericError, "the model produced numbers that are not finite",
           "try another prompt; if it happens again the model file is damaged"};
@@ -38,7 +52,8 @@ Generator::Generator(const text::Tokenizer& tokenizer, Executor& executor, const
       executor_(executor),
       clock_(clock),
       scheduler_(options),
-      sampler_(tokenizer.vocab_size()) {
+      sampler_(tokenizer.vocab_size()),
+      no_memory_(out_of_memory()) {
   step_tokens_.reserve(static_cast<size_t>(options.max_sequences));
 }
 
@@ -48,16 +63,14 @@ void Generator::add(const std::shared_ptr<const AcceptedRequest>& request) {
     try {
       add_choice(request, choice, group);
     } catch (const std::bad_alloc&) {
-      SequenceUpdate& update = updates_.emplace_back(update_of(*request, choice));
-      update.finish = FinishReason::kError;
-      update.error =
-          Error{ErrorCode::kOutOfMemory, "there is no memory for another request", "try again later"};
+      set_error(updates_.emplace_back(update_of(*request, choice)), no_memory_);
     }
   }
 }
 
 void Generator::add_choice(const std::shared_ptr<const AcceptedRequest>& request, int32_t choice,
                            SequenceId group) {
+  reserve_updates();
   if (request->max_new_tokens == 0 && !request->prompt_logprobs) {
     updates_.emplace_back(update_of(*request, choice)).finish = FinishReason::kLength;
     return;
@@ -92,6 +105,13 @@ void Generator::add_choice(const std::shared_ptr<const AcceptedRequest>& request
   }
 }
 
+// So that every sequence, and one that comes, can tell its end without memory being taken for it: until they
+// are given out, each has one update at most.
+void Generator::reserve_updates() {
+  const size_t needed = updates_.size() + sequences_.size() + 1;
+  if (updates_.capacity() < needed) updates_.reserve(2 * needed);
+}
+
 void Generator::cancel(RequestId id) {
   for (auto next = sequences_.begin(); next != sequences_.end();) {
     const auto current = next++;
@@ -121,8 +141,12 @@ void Generator::step() {
     Sequence& sequence = sequences_.at(rows.id);
     const bool is_decode = sequence.num_answer_tokens() > 0 && rows.num_rows == 1;
     prompt_rows_ += is_decode ? 0 : static_cast<uint64_t>(rows.num_rows);
-    take_logits(sequence, rows,
-                {logits->data + output * logits->stride, rows.num_outputs, logits->cols, logits->stride});
+    try {
+      take_logits(sequence, rows,
+                  {logits->data + output * logits->stride, rows.num_outputs, logits->cols, logits->stride});
+    } catch (const std::bad_alloc&) {
+      end(rows.id, FinishReason::kError, &no_memory_);
+    }
     output += rows.num_outputs;
   }
 }
@@ -229,7 +253,7 @@ void Generator::deliver(Sequence& sequence, SequenceUpdate update) {
 void Generator::end(SequenceId id, FinishReason reason, const Error* error) {
   SequenceUpdate& update = updates_.emplace_back(update_of(sequences_.at(id)));
   update.finish = reason;
-  if (error != nullptr) update.error = *error;
+  if (error != nullptr) set_error(update, *error);
   forget(id);
 }
 

@@ -34,7 +34,8 @@ class Generator {
   void cancel(RequestId id);
   // Ends all sequences; with kError where an error is given, else with kCancelled.
   void end_all(const Error* error);
-  // Computes one step. A step that fails ends its sequences with the error.
+  // Computes one step. A step that fails ends its sequences with the error; where memory is short for what
+  // one of them has to tell, that one ends with kOutOfMemory.
   void step();
 
   bool has_work() const { return !scheduler_.empty(); }
@@ -48,6 +49,7 @@ class Generator {
   void add_choice(const std::shared_ptr<const AcceptedRequest>& request, int32_t choice, SequenceId group);
   void note_queue_times(const StepPlan& plan);
   void fail_planned(const StepPlan& plan, const Error& error);
+  void reserve_updates();
   void take_logits(Sequence& sequence, const PlannedRows& rows, MatrixView<const float> logits);
   bool score_prompt_row(Sequence& sequence, int32_t position, std::span<const float> logits);
   void sample(Sequence& sequence, std::span<const float> logits);
@@ -67,6 +69,7 @@ class Generator {
   uint64_t steps_ = 0;
   uint64_t prompt_rows_ = 0;  // computed again after a preemption included
   uint64_t generated_tokens_ = 0;
+  const Error no_memory_;  // made beforehand
 };
 
 }  // namespace llama_gpu::engine

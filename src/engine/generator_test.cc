@@ -81,6 +81,23 @@ TEST_F(GeneratorTest, AnAnswerIsTheSameAfterPreemption) {
   }
 }
 
+TEST_F(GeneratorTest, AnAnswerIsTheSameWhicheverBlockOfTheCacheIsRefused) {
+  Answer expected[3];
+  for (int id = 0; id < 3; ++id)
+    expected[id] = alone(options(), greedy(static_cast<RequestId>(id), prompt(id, 20), 30));
+
+  for (int refused = 1; refused <= 13; ++refused) {
+    SteppedGenerator generator = load(options());
+    const ScopedFailpoints failpoints("engine.kv_block=error@" + std::to_string(refused));
+    for (int id = 0; id < 3; ++id) generator.add(greedy(static_cast<RequestId>(id), prompt(id, 20), 30));
+    generator.run();
+
+    for (int id = 0; id < 3; ++id)
+      EXPECT_EQ(generator.answer(static_cast<RequestId>(id)).tokens, expected[id].tokens) << refused;
+    EXPECT_EQ(generator.generator().stats().kv_blocks_used, 0);
+  }
+}
+
 TEST_F(GeneratorTest, ADrawnAnswerDependsOnItsSeedOnly) {
   GenerationRequest request = greedy(3, prompt(3));
   request.sampling.temperature = 1;

@@ -2,6 +2,7 @@
 #include "engine/kv_pool.h"
 
 #include "base/check.h"
+#include "base/failpoint.h"
 
 namespace llama_gpu::engine {
 
@@ -11,7 +12,7 @@ KvPool::KvPool(int32_t num_blocks) : references_(static_cast<size_t>(num_blocks)
 }
 
 std::optional<BlockId> KvPool::acquire() {
-  if (free_.empty()) return std::nullopt;
+  if (free_.empty() || !failpoint("engine.kv_block").ok()) return std::nullopt;
   const BlockId block = free_.back();
   free_.pop_back();
   references_[static_cast<size_t>(block)] = 1;

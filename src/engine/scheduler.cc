@@ -106,8 +106,12 @@ bool Scheduler::admit(Sequence& sequence) {
   }
   sequence.num_blocks = shared;
   sequence.num_computed = shared * options_.block_tokens;
-  CHECK(grow(sequence, sequence.num_tokens), "an admitted sequence has its blocks");
-  return true;
+  if (grow(sequence, sequence.num_tokens)) return true;
+  // The blocks were counted, so only a failpoint refuses one: it waits on.
+  --num_running_;
+  release_blocks(sequence);
+  sequence.num_computed = 0;
+  return false;
 }
 
 // A running sequence of the same prompt whose first `num_tokens` tokens are computed, or will be in this
