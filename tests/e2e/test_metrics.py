@@ -36,5 +36,7 @@ def test_one_request_is_measured_once(start_server: Callable[..., Server]) -> No
     assert server.metric("llamagpu_time_to_first_token_seconds_count") == 1
     assert server.metric("llamagpu_inter_token_latency_seconds_count") == 3
     assert server.metric("llamagpu_request_duration_seconds_count") == 1
-    assert 0 <= server.metric("llamagpu_queue_time_seconds_sum") < server.metric("llamagpu_request_duration_seconds_sum")
+    assert (
+        0 <= server.metric("llamagpu_queue_time_seconds_sum") < server.metric("llamagpu_request_duration_seconds_sum")
+    )
     wait_until(lambda: server.metric("llamagpu_requests_running") == 0)
