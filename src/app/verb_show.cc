@@ -33,8 +33,7 @@ template <typename T>
 Json json_array(const std::vector<T>& items, bool is_full) {
   Json list = Json::array();
   for (size_t i = 0; i < items.size() && (is_full || i < kMaxShownItems); ++i) {
-    const T item = items[i];
-    list.push_back(json_item(item));
+    list.push_back(json_item(items[i]));
   }
   if (list.size() == items.size()) return list;
   return Json{{"count", items.size()}, {"first", std::move(list)}};
