@@ -165,8 +165,9 @@ Status HttpParser::limit_body(uint64_t max_bytes) {
 Result<size_t> HttpParser::feed_body(std::string_view bytes) {
   size_t used = 0;
   while (used < bytes.size() && !is_complete()) {
-    // The end of a chunked body has five bytes, and Beast asserts that it is never asked about fewer.
-    if (request_.is_chunked && bytes.size() - used < kLastChunkBytes) break;
+    // Beast, once it has seen the size of the last chunk, asserts that it is asked about the whole of it.
+    const std::string_view rest = bytes.substr(used);
+    if (request_.is_chunked && rest.starts_with('0') && rest.size() < kLastChunkBytes) break;
     boost::beast::error_code code;
     const size_t taken =
         beast_->parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), code);

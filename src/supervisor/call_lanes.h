@@ -37,6 +37,7 @@ class CallLanes {
   // Takes a waiting call back; of one that was sent the answer is still awaited. Unknown ids are ignored.
   void take_back(uint64_t id);
 
+  // Neither sent nor taken back yet.
   bool is_waiting(uint64_t id) const;
 
   // The worker is gone: it will answer nothing.

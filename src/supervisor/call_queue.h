@@ -20,6 +20,7 @@ class CallQueue {
   // Waits for the calls that are handled, and drops those that wait.
   ~CallQueue();
 
+  // Any thread; the call is handled some time later.
   void push(Call call);
 
  private:
