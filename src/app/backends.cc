@@ -25,6 +25,7 @@ engine::EngineOptions engine_options(const Settings& settings, std::string model
   options.kv_tokens = settings.engine.kv_tokens;
   options.step_tokens = int32_t(settings.engine.step_tokens);
   options.max_requests = int32_t(settings.engine.max_requests);
+  options.step_milliseconds = int32_t(settings.engine.step_milliseconds);
   return options;
 }
 

@@ -16,11 +16,12 @@ namespace llama_gpu::engine {
 struct EngineOptions {
   std::string model_path;
   std::string backend = "cpu";
-  int32_t num_threads = 0;      // 0: one for each core this process may use
-  int32_t context_tokens = 0;   // longest sequence; 0: the model's own, up to kv_tokens
-  int32_t max_sequences = 32;   // run at once, KV permitting
-  int64_t kv_tokens = 0;        // size of the KV pool in tokens; 0: chosen from memory and context
-  int32_t step_tokens = 256;    // most rows of one step: the chunk size of prefill
+  int32_t num_threads = 0;          // 0: one for each core this process may use
+  int32_t context_tokens = 0;       // longest sequence; 0: the model's own, up to kv_tokens
+  int32_t max_sequences = 32;       // run at once, KV permitting
+  int64_t kv_tokens = 0;            // size of the KV pool in tokens; 0: chosen from memory and context
+  int32_t step_tokens = 256;        // most rows of one step: the chunk size of prefill
+  int32_t step_milliseconds = 100;  // that a step with a prompt should take: chunks shrink to it; 0: any
   int32_t max_requests = 4096;  // unfinished at once; more would only turn an error now into a timeout later
   std::string isa;              // see BackendOptions::isa
 };

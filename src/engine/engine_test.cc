@@ -248,6 +248,7 @@ constexpr BadOption kBadOptions[] = {
     {"kv_tokens", [](EngineOptions& o) { o.kv_tokens = -16; }},
     {"step_tokens", [](EngineOptions& o) { o.step_tokens = 0; }},
     {"max_requests", [](EngineOptions& o) { o.max_requests = 0; }},
+    {"step_milliseconds", [](EngineOptions& o) { o.step_milliseconds = -1; }},
     {"backend", [](EngineOptions& o) { o.backend = "abacus"; }},
 };
 

@@ -52,6 +52,8 @@ Generator::Generator(const text::Tokenizer& tokenizer, Executor& executor, const
       executor_(executor),
       clock_(clock),
       scheduler_(options),
+      pacer_(
+          {.target = options.step_time, .min_rows = options.min_prompt_rows, .max_rows = options.max_rows()}),
       sampler_(tokenizer.vocab_size()),
       no_memory_(out_of_memory()) {
   step_tokens_.reserve(static_cast<size_t>(options.max_sequences));
@@ -126,7 +128,8 @@ void Generator::end_all(const Error* error) {
 }
 
 void Generator::step() {
-  const StepPlan& plan = scheduler_.next_step();
+  const SteadyTime begun = clock_.now();
+  const StepPlan& plan = scheduler_.next_step(pacer_.max_rows());
   if (plan.sequences.empty()) return;
   note_queue_times(plan);
   step_tokens_.clear();
@@ -149,6 +152,7 @@ void Generator::step() {
     }
     output += rows.num_outputs;
   }
+  pacer_.note_step(plan.num_rows, clock_.now() - begun);
 }
 
 EngineStats Generator::stats() const {

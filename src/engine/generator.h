@@ -14,6 +14,7 @@
 #include "engine/sampler.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/step_pacer.h"
 #include "text/tokenizer.h"
 
 namespace llama_gpu::engine {
@@ -61,6 +62,7 @@ class Generator {
   Executor& executor_;
   const Clock& clock_;
   Scheduler scheduler_;
+  StepPacer pacer_;
   Sampler sampler_;
   std::map<SequenceId, Sequence> sequences_;
   SequenceId next_id_ = 1;

@@ -125,7 +125,9 @@ TEST_F(GeneratorTest, ChoicesShareTheirPromptAndDrawForThemselves) {
   request.sampling.temperature = 1;
   request.sampling.seed = 5;
   const Answer expected = alone(options(), request);
-  SteppedGenerator generator = load(options());
+  EngineOptions whole = options();
+  whole.step_milliseconds = 0;
+  SteppedGenerator generator = load(whole);
 
   request.num_choices = 4;
   generator.add(request);
@@ -137,6 +139,39 @@ TEST_F(GeneratorTest, ChoicesShareTheirPromptAndDrawForThemselves) {
   EXPECT_EQ(generator.answer(1, 0).tokens, expected.tokens);
   EXPECT_NE(generator.answer(1, 1).tokens, generator.answer(1, 2).tokens);
   EXPECT_NE(generator.answer(1, 3).tokens, expected.tokens);
+}
+
+// A clock that moves each time it is looked at: every step seems to take so long.
+class RunningClock final : public Clock {
+ public:
+  explicit RunningClock(std::chrono::milliseconds step) : step_(step) {}
+  SteadyTime now() const override { return now_ += step_; }
+  int64_t unix_milliseconds() const override { return 0; }
+
+ private:
+  std::chrono::milliseconds step_;
+  mutable SteadyTime now_;
+};
+
+TEST_F(GeneratorTest, CutsPromptsIntoStepsThatTakeTheTimeAimedAtWithoutChangingTheAnswer) {
+  const auto run = [&](int32_t target, std::chrono::milliseconds step) {
+    const RunningClock clock(step);
+    EngineOptions paced = options();
+    paced.step_milliseconds = target;
+    SteppedGenerator generator(std::move(load_engine(backends_, paced, clock)).value());
+    generator.add(greedy(1, prompt(1, 200), 4));
+    generator.run();
+    return std::pair(generator.generator().stats().steps, generator.answer(1).tokens);
+  };
+  const auto slow = run(100, std::chrono::milliseconds(400));
+  const auto fast = run(100, std::chrono::milliseconds(10));
+  const auto unpaced = run(0, std::chrono::milliseconds(400));
+
+  EXPECT_EQ(slow.first, 13U + 3U) << "16 rows at a time";
+  EXPECT_EQ(fast.first, 3U + 3U) << "16 rows, 64, and the rest";
+  EXPECT_EQ(unpaced.first, 1U + 3U);
+  EXPECT_EQ(slow.second, unpaced.second);
+  EXPECT_EQ(fast.second, unpaced.second);
 }
 
 TEST_F(GeneratorTest, GreedyChoicesAreAllTheSame) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/load_engine.h"
 
+#include <chrono>
 #include <utility>
 
 #include "base/log.h"
@@ -16,6 +17,7 @@ constexpr int32_t kBlockTokens = 16;
 constexpr int32_t kScoredRows = 32;
 constexpr int32_t kMaxSequences = 1024;
 constexpr int32_t kMaxStepTokens = 8192;
+constexpr int32_t kMaxStepMilliseconds = 60'000;
 constexpr int32_t kMaxThreads = 1024;
 constexpr int32_t kMaxRequests = 1'000'000;
 
@@ -34,6 +36,7 @@ Status check_options(const EngineOptions& options) {
       {"kv_tokens", options.kv_tokens, 0, int64_t{1} << 40},
       {"step_tokens", options.step_tokens, 1, kMaxStepTokens},
       {"max_requests", options.max_requests, 1, kMaxRequests},
+      {"step_milliseconds", options.step_milliseconds, 0, kMaxStepMilliseconds},
   };
   for (const OptionRange& range : ranges) {
     if (range.value >= range.min && range.value <= range.max) continue;
@@ -81,6 +84,7 @@ Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOp
   SchedulerOptions scheduling = {.block_tokens = kBlockTokens,
                                  .max_sequences = options.max_sequences,
                                  .step_tokens = options.step_tokens,
+                                 .step_time = std::chrono::milliseconds(options.step_milliseconds),
                                  .max_outputs = options.max_sequences + kScoredRows};
   LoadedEngine loaded;
   TRY(const std::unique_ptr<formats::Checkpoint> checkpoint, formats::open_checkpoint(options.model_path));

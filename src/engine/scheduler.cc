@@ -33,13 +33,14 @@ void Scheduler::add(const NewSequence& sequence) {
                         .next_output = sequence.first_output});
 }
 
-const StepPlan& Scheduler::next_step() {
+const StepPlan& Scheduler::next_step(int32_t max_rows) {
   plan_.sequences.clear();
   plan_.num_rows = 0;
   plan_.num_outputs = 0;
   for (Sequence& sequence : sequences_) sequence.num_planned = 0;
   plan_decodes();
-  prompt_budget_ = std::clamp(options_.step_tokens - plan_.num_rows, 1, options_.step_tokens);
+  const int32_t room = std::max(options_.step_tokens - plan_.num_rows, 1);
+  prompt_budget_ = std::min(room, std::max(max_rows - plan_.num_rows, options_.min_prompt_rows));
   plan_prompts();
   admit_waiting();
   return plan_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -17,10 +19,12 @@ using SequenceId = int64_t;
 struct SchedulerOptions {
   int32_t kv_blocks = 0;
   int32_t block_tokens = 16;
-  int32_t max_sequences = 32;       // run at once
-  int32_t max_sequence_tokens = 0;  // of one sequence; its blocks fit the pool
-  int32_t step_tokens = 256;        // rows of a step; also of one chunk of a prompt
-  int32_t max_outputs = 64;         // rows of a step that give logits, more than max_sequences
+  int32_t max_sequences = 32;              // run at once
+  int32_t max_sequence_tokens = 0;         // of one sequence; its blocks fit the pool
+  int32_t step_tokens = 256;               // rows of a step; also of one chunk of a prompt
+  int32_t min_prompt_rows = 16;            // of a step with a prompt, where step_tokens leaves room for them
+  std::chrono::milliseconds step_time{0};  // that a step should take; 0: any
+  int32_t max_outputs = 64;                // rows of a step that give logits, more than max_sequences
 
   // Rows that a step never exceeds: each running sequence may decode, and a prompt always advances.
   int32_t max_rows() const { return step_tokens > max_sequences ? step_tokens : max_sequences + 1; }
@@ -67,8 +71,9 @@ class Scheduler {
   // Queues a sequence.
   void add(const NewSequence& sequence);
 
-  // Plans the next step and takes the blocks that it needs. Empty only when there is no sequence.
-  const StepPlan& next_step();
+  // Plans the next step and takes the blocks that it needs. Prompts are cut so that it has `max_rows` where
+  // that is less than step_tokens. Empty only when there is no sequence.
+  const StepPlan& next_step(int32_t max_rows = std::numeric_limits<int32_t>::max());
 
   // The last plan was computed: its rows' keys and values are in the cache.
   void finish_step();

@@ -73,6 +73,25 @@ TEST(Scheduler, CutsAPromptIntoChunksThatShareTheBudgetWithDecodes) {
   EXPECT_EQ(plan.sequences[1].num_outputs, 0);
 }
 
+TEST(Scheduler, CutsPromptsToTheRowsOfOneStepButAlwaysGivesThemSome) {
+  SchedulerOptions options = small_pool(16);
+  options.min_prompt_rows = 6;
+  Scheduler scheduler(options);
+  scheduler.add(prompt(1, 4));
+  run_step(scheduler);
+  scheduler.add(prompt(2, 40));
+
+  const StepPlan cut = scheduler.next_step(10);
+  scheduler.finish_step();
+  scheduler.append_token(1);
+  const StepPlan least = scheduler.next_step(1);
+
+  ASSERT_EQ(cut.sequences.size(), 2U);
+  EXPECT_EQ(cut.sequences[1].num_rows, 9);
+  ASSERT_EQ(least.sequences.size(), 2U);
+  EXPECT_EQ(least.sequences[1].num_rows, 6);
+}
+
 TEST(Scheduler, PreemptsTheNewestSequenceWhenTheKvPoolIsFull) {
   Scheduler scheduler(small_pool(4));
   scheduler.add(prompt(1, 31));

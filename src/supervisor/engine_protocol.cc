@@ -44,6 +44,7 @@ struct WireFields<EngineOptions> {
                                            field("kv_tokens", &EngineOptions::kv_tokens),
                                            field("step_tokens", &EngineOptions::step_tokens),
                                            field("max_requests", &EngineOptions::max_requests),
+                                           field("step_milliseconds", &EngineOptions::step_milliseconds),
                                            field("isa", &EngineOptions::isa)};
 };
 
