@@ -170,7 +170,7 @@ void GenerationExchange::echo_text_of(size_t prompt_idx) {
       if (--self->num_echoes_awaited_ == 0) self->launch();
     });
   };
-  server_.host.detokenize(model_id_, std::get<std::vector<TokenId>>(prompt), on_text);
+  request_ids_.push_back(server_.host.detokenize(model_id_, std::get<std::vector<TokenId>>(prompt), on_text));
 }
 
 void GenerationExchange::launch() {

@@ -122,23 +122,23 @@ class FakeModelHost : public supervisor::ModelHost {
   }
 
   // Answer on the caller's thread, or with release_held().
-  void tokenize(const std::string&, engine::TextPrompt prompt, bool with_pieces,
-                std::function<void(Result<supervisor::TokenizedText>)> done) override {
+  engine::RequestId tokenize(const std::string&, engine::TextPrompt prompt, bool with_pieces,
+                             std::function<void(Result<supervisor::TokenizedText>)> done) override {
     supervisor::TokenizedText text{.tokens = bytes_of(prompt.text), .pieces = {}};
     for (const TokenId token : text.tokens) {
       if (with_pieces) text.pieces.push_back({static_cast<uint8_t>(token)});
     }
-    answer<supervisor::TokenizedText>(std::move(text), std::move(done));
+    return answer<supervisor::TokenizedText>(std::move(text), std::move(done));
   }
-  void detokenize(const std::string&, std::vector<TokenId> tokens,
-                  std::function<void(Result<std::string>)> done) override {
+  engine::RequestId detokenize(const std::string&, std::vector<TokenId> tokens,
+                               std::function<void(Result<std::string>)> done) override {
     std::string text;
     for (const TokenId token : tokens) text += static_cast<char>(token);
-    answer<std::string>(std::move(text), std::move(done));
+    return answer<std::string>(std::move(text), std::move(done));
   }
-  void apply_template(const std::string&, engine::ChatPrompt prompt,
-                      std::function<void(Result<std::string>)> done) override {
-    answer<std::string>(render(prompt), std::move(done));
+  engine::RequestId apply_template(const std::string&, engine::ChatPrompt prompt,
+                                   std::function<void(Result<std::string>)> done) override {
+    return answer<std::string>(render(prompt), std::move(done));
   }
 
   // The tokens of a prompt: its bytes.
@@ -157,7 +157,7 @@ class FakeModelHost : public supervisor::ModelHost {
   }
 
   template <typename T>
-  void answer(T value, std::function<void(Result<T>)> done) {
+  engine::RequestId answer(T value, std::function<void(Result<T>)> done) {
     std::optional<Error> error;
     bool is_held = false;
     with_lock([&] {
@@ -168,6 +168,7 @@ class FakeModelHost : public supervisor::ModelHost {
       done(result);
     };
     is_held ? with_lock([&] { held_.push_back(call); }) : call();
+    return next_request_id();
   }
 
   static std::vector<TokenId> bytes_of(const std::string& text) {

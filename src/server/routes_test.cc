@@ -136,16 +136,19 @@ TEST_F(RoutesTest, AnswersATimeoutOnce) {
   const auto writer = call(handlers::tokenize, R"({"content":"ab"})");
   const auto listener = writer->listener();
   listener->on_abort(Error{ErrorCode::kOverloaded, "no answer"});
+  listener->on_closed();
+  EXPECT_EQ(host_.num_cancels(), 1U);
   host_.release_held();
   writer->run_posted();
 
   EXPECT_EQ(writer->head().status, 503);
 }
 
-TEST_F(RoutesTest, ForgetsACallWhoseClientLeft) {
+TEST_F(RoutesTest, TakesBackACallWhoseClientLeft) {
   host_.hold_calls(true);
   const auto writer = call(handlers::tokenize, R"({"content":"ab"})");
   writer->close();
+  EXPECT_EQ(host_.num_cancels(), 1U);
   host_.release_held();
   writer->run_posted();
 

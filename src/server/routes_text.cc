@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <functional>
 #include <memory>
 #include <utility>
 
@@ -14,15 +13,25 @@
 namespace llama_gpu::server::handlers {
 namespace {
 
-// An answer that waits for one call of the host. It cannot be called back, so a client that leaves is only
-// forgotten.
+// An answer that waits for one call of the host, which is taken back when nobody waits for it any more.
 class PendingAnswer : public ExchangeListener {
  public:
-  PendingAnswer(std::shared_ptr<ResponseWriter> writer, const std::vector<std::string>& ignored_fields)
-      : writer_(std::move(writer)), ignored_(ignored_fields_header(ignored_fields)) {}
+  PendingAnswer(const Exchange& exchange, const std::vector<std::string>& ignored_fields)
+      : writer_(exchange.writer),
+        host_(exchange.server.host),
+        ignored_(ignored_fields_header(ignored_fields)) {}
 
-  void on_closed() override { has_ended_ = true; }
-  void on_abort(const Error& error) override { end(error_response(error)); }
+  // The call it waits for.
+  void wait_for(engine::RequestId call) { call_ = call; }
+
+  void on_closed() override {
+    if (!std::exchange(has_ended_, true)) host_.cancel(call_);
+  }
+  void on_abort(const Error& error) override {
+    if (has_ended_) return;
+    host_.cancel(call_);
+    end(error_response(error));
+  }
 
   void end(HttpResponse response) {
     if (std::exchange(has_ended_, true)) return;
@@ -32,23 +41,26 @@ class PendingAnswer : public ExchangeListener {
 
  private:
   std::shared_ptr<ResponseWriter> writer_;
+  supervisor::ModelHost& host_;
+  engine::RequestId call_ = 0;
   std::string ignored_;
   bool has_ended_ = false;
 };
 
-// A callback for the host that writes its result with `render` and answers on the connection's thread.
-template <typename T>
-std::function<void(Result<T>)> answer_with(const Exchange& exchange,
-                                           const std::vector<std::string>& ignored_fields,
-                                           std::string (*render)(const T&)) {
-  auto pending = std::make_shared<PendingAnswer>(exchange.writer, ignored_fields);
+// Calls the host with `start`, which hands on a callback and returns the call's id; the result is written
+// with `render` and answered on the connection's thread.
+template <typename T, typename Start>
+void answer_with(const Exchange& exchange, const std::vector<std::string>& ignored_fields,
+                 std::string (*render)(const T&), const Start& start) {
+  auto pending = std::make_shared<PendingAnswer>(exchange, ignored_fields);
   exchange.writer->listen(pending);
-  return [writer = exchange.writer, weak = std::weak_ptr(pending), render](Result<T> result) {
+  const auto on_result = [writer = exchange.writer, weak = std::weak_ptr(pending), render](Result<T> result) {
     writer->post([weak, render, result = std::move(result)] {
       const auto answer = weak.lock();
       if (answer) answer->end(result.ok() ? json_response(render(*result)) : error_response(result.error()));
     });
   };
+  pending->wait_for(start(exchange.server.host, on_result));
 }
 
 std::string render_tokens(const supervisor::TokenizedText& text) {
@@ -102,10 +114,11 @@ void tokenize(const Exchange& exchange) {
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
-  exchange.server.host.tokenize(
-      model->id, std::move(call->prompt), call->with_pieces,
-      answer_with<supervisor::TokenizedText>(exchange, call->ignored_fields,
-                                             call->with_pieces ? render_pieces : render_tokens));
+  answer_with<supervisor::TokenizedText>(
+      exchange, call->ignored_fields, call->with_pieces ? render_pieces : render_tokens,
+      [&](supervisor::ModelHost& host, auto on_result) {
+        return host.tokenize(model->id, std::move(call->prompt), call->with_pieces, on_result);
+      });
 }
 
 void detokenize(const Exchange& exchange) {
@@ -113,8 +126,10 @@ void detokenize(const Exchange& exchange) {
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
-  exchange.server.host.detokenize(model->id, std::move(call->tokens),
-                                  answer_with<std::string>(exchange, call->ignored_fields, render_content));
+  answer_with<std::string>(exchange, call->ignored_fields, render_content,
+                           [&](supervisor::ModelHost& host, auto on_result) {
+                             return host.detokenize(model->id, std::move(call->tokens), on_result);
+                           });
 }
 
 void apply_template(const Exchange& exchange) {
@@ -122,9 +137,10 @@ void apply_template(const Exchange& exchange) {
   if (!call.ok()) return exchange.writer->send(error_response(call.error()));
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
-  exchange.server.host.apply_template(
-      model->id, std::move(call->prompt),
-      answer_with<std::string>(exchange, call->ignored_fields, render_prompt));
+  answer_with<std::string>(exchange, call->ignored_fields, render_prompt,
+                           [&](supervisor::ModelHost& host, auto on_result) {
+                             return host.apply_template(model->id, std::move(call->prompt), on_result);
+                           });
 }
 
 }  // namespace llama_gpu::server::handlers

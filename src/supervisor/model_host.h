@@ -91,17 +91,18 @@ class ModelHost {
   // REQUIRES: `request.id` came from next_request_id(). kModelNotFound comes through the observer, too.
   virtual void generate(const std::string& model, engine::GenerationRequest request,
                         std::shared_ptr<GenerationObserver> observer) = 0;
-  // Frees the request's place within a step; the observer hears nothing more, but for what is on its way to
-  // it at this moment. Unknown ids are ignored.
+  // Frees the request's place within a step, or takes back a call for a text that waits; the observer or
+  // `done` hears nothing more, but for what is on its way to it at this moment. Unknown ids are ignored.
   virtual void cancel(engine::RequestId id) = 0;
 
-  // What the model's tokenizer and template make of a text, without generating. `done` is called once.
-  virtual void tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
-                        std::function<void(Result<TokenizedText>)> done) = 0;
-  virtual void detokenize(const std::string& model, std::vector<TokenId> tokens,
-                          std::function<void(Result<std::string>)> done) = 0;
-  virtual void apply_template(const std::string& model, engine::ChatPrompt prompt,
-                              std::function<void(Result<std::string>)> done) = 0;
+  // What the model's tokenizer and template make of a text, without generating. `done` is called once, maybe
+  // before these return. They return the id for cancel().
+  virtual engine::RequestId tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
+                                     std::function<void(Result<TokenizedText>)> done) = 0;
+  virtual engine::RequestId detokenize(const std::string& model, std::vector<TokenId> tokens,
+                                       std::function<void(Result<std::string>)> done) = 0;
+  virtual engine::RequestId apply_template(const std::string& model, engine::ChatPrompt prompt,
+                                           std::function<void(Result<std::string>)> done) = 0;
 };
 
 }  // namespace llama_gpu::supervisor

@@ -23,6 +23,11 @@ std::function<void(Result<ReplyBody>)> expect(std::function<void(Result<Value>)>
   };
 }
 
+Result<std::string> encode_call_frame(const Call& call) {
+  TRY(const std::string payload, encode_call(call));
+  return encode_frame(FrameKind::kControl, payload);
+}
+
 Status check_names(const std::vector<ModelSpec>& models) {
   std::set<std::string> names;
   const auto is_taken = [&](const std::string& name) { return !names.insert(name).second; };
@@ -128,21 +133,28 @@ void SupervisedModelHost::fail(const EngineJob& job, const Error& error) {
   if (!supervisor_->post(tell)) tell();
 }
 
-void SupervisedModelHost::start_job(EngineClient* client, CallBody body, EngineJob job,
-                                    std::string_view model) {
-  if (client == nullptr) return fail(job, model_not_found(model));
+engine::RequestId SupervisedModelHost::start_job(EngineClient* client, CallBody body, EngineJob job,
+                                                 std::string_view model) {
+  const engine::RequestId request = job.request;
+  if (client == nullptr) {
+    fail(job, model_not_found(model));
+    return request;
+  }
   job.call_id = client->next_call_id();
   job.lane = lane_of(body);
-  const Result<std::string> payload = encode_call({job.call_id, std::move(body)});
-  if (!payload.ok()) return fail(job, payload.error());
-  Result<std::string> frame = encode_frame(FrameKind::kControl, payload.value());
-  if (!frame.ok()) return fail(job, frame.error());
+  Result<std::string> frame = encode_call_frame({job.call_id, std::move(body)});
+  if (!frame.ok()) {
+    fail(job, frame.error());
+    return request;
+  }
   job.frame = std::move(frame).value();
 
   const auto shared = std::make_shared<EngineJob>(std::move(job));
-  if (supervisor_->post([client, shared] { client->start(std::move(*shared)); })) return;
-  fail(*shared,
-       {ErrorCode::kShuttingDown, "the server is being stopped", "send the request again in a moment"});
+  if (!supervisor_->post([client, shared] { client->start(std::move(*shared)); })) {
+    fail(*shared,
+         {ErrorCode::kShuttingDown, "the server is being stopped", "send the request again in a moment"});
+  }
+  return request;
 }
 
 void SupervisedModelHost::generate(const std::string& model, engine::GenerationRequest request,
@@ -162,25 +174,30 @@ void SupervisedModelHost::cancel(engine::RequestId id) {
   });
 }
 
-void SupervisedModelHost::tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
-                                   std::function<void(Result<TokenizedText>)> done) {
+engine::RequestId SupervisedModelHost::tokenize(const std::string& model, engine::TextPrompt prompt,
+                                                bool with_pieces,
+                                                std::function<void(Result<TokenizedText>)> done) {
   EngineJob job;
+  job.request = next_request_id();
   job.done = expect<TokensReply>(std::move(done), &TokensReply::text);
-  start_job(find_client(model), TokenizeCall{model, std::move(prompt), with_pieces}, std::move(job), model);
+  return start_job(find_client(model), TokenizeCall{model, std::move(prompt), with_pieces}, std::move(job),
+                   model);
 }
 
-void SupervisedModelHost::detokenize(const std::string& model, std::vector<TokenId> tokens,
-                                     std::function<void(Result<std::string>)> done) {
+engine::RequestId SupervisedModelHost::detokenize(const std::string& model, std::vector<TokenId> tokens,
+                                                  std::function<void(Result<std::string>)> done) {
   EngineJob job;
+  job.request = next_request_id();
   job.done = expect<TextReply>(std::move(done), &TextReply::text);
-  start_job(find_client(model), DetokenizeCall{model, std::move(tokens)}, std::move(job), model);
+  return start_job(find_client(model), DetokenizeCall{model, std::move(tokens)}, std::move(job), model);
 }
 
-void SupervisedModelHost::apply_template(const std::string& model, engine::ChatPrompt prompt,
-                                         std::function<void(Result<std::string>)> done) {
+engine::RequestId SupervisedModelHost::apply_template(const std::string& model, engine::ChatPrompt prompt,
+                                                      std::function<void(Result<std::string>)> done) {
   EngineJob job;
+  job.request = next_request_id();
   job.done = expect<TextReply>(std::move(done), &TextReply::text);
-  start_job(find_client(model), ApplyTemplateCall{model, std::move(prompt)}, std::move(job), model);
+  return start_job(find_client(model), ApplyTemplateCall{model, std::move(prompt)}, std::move(job), model);
 }
 
 }  // namespace llama_gpu::supervisor

@@ -50,20 +50,20 @@ class SupervisedModelHost final : public ModelHost {
   void generate(const std::string& model, engine::GenerationRequest request,
                 std::shared_ptr<GenerationObserver> observer) override;
   void cancel(engine::RequestId id) override;
-  void tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
-                std::function<void(Result<TokenizedText>)> done) override;
-  void detokenize(const std::string& model, std::vector<TokenId> tokens,
-                  std::function<void(Result<std::string>)> done) override;
-  void apply_template(const std::string& model, engine::ChatPrompt prompt,
-                      std::function<void(Result<std::string>)> done) override;
+  engine::RequestId tokenize(const std::string& model, engine::TextPrompt prompt, bool with_pieces,
+                             std::function<void(Result<TokenizedText>)> done) override;
+  engine::RequestId detokenize(const std::string& model, std::vector<TokenId> tokens,
+                               std::function<void(Result<std::string>)> done) override;
+  engine::RequestId apply_template(const std::string& model, engine::ChatPrompt prompt,
+                                   std::function<void(Result<std::string>)> done) override;
 
  private:
   SupervisedModelHost() = default;
 
   EngineClient* find_client(std::string_view name) const;
   Error model_not_found(std::string_view name) const;
-  // Encodes on the caller's thread, so that a long text delays nobody's tokens.
-  void start_job(EngineClient* client, CallBody body, EngineJob job, std::string_view model);
+  // Encodes on the caller's thread, so that a long text delays nobody's tokens. Returns the job's request.
+  engine::RequestId start_job(EngineClient* client, CallBody body, EngineJob job, std::string_view model);
   void fail(const EngineJob& job, const Error& error);
   ServedModel describe(size_t index, const std::vector<WorkerStatus>& statuses) const;
 

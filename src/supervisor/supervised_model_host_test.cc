@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -83,6 +84,17 @@ TEST_F(SupervisedModelHostTest, AnswersWhatNeedsNoGeneration) {
   EXPECT_THAT(tokens.get_future().get(), testing::ElementsAre(97, 98));
   EXPECT_EQ(text.get_future().get(), "hi");
   EXPECT_EQ(rendered.get_future().get(), "user: hi\n");
+}
+
+TEST_F(SupervisedModelHostTest, TakesBackACallForATextThatWaits) {
+  start({model("fake:load_ms=300")}, options());
+  std::atomic<bool> was_answered = false;
+  const engine::RequestId id = host_->tokenize("m", {"ab", true, true}, /*with_pieces=*/false,
+                                               [&](const auto&) { was_answered = true; });
+  host_->cancel(id);
+  expect_answers();
+
+  EXPECT_FALSE(was_answered);
 }
 
 TEST_F(SupervisedModelHostTest, RefusesATextThatCannotBeSent) {
