@@ -6,9 +6,11 @@
 #include "app/dashboard_assets.h"
 #include "app/first_answer.h"
 #include "app/model_library.h"
+#include "app/open_files.h"
 #include "app/serve_plan.h"
 #include "app/verbs.h"
 #include "app/version.h"
+#include "base/log.h"
 #include "server/server.h"
 #include "supervisor/supervised_model_host.h"
 #include "telemetry/registry.h"
@@ -27,11 +29,17 @@ constexpr std::array kServeSettings = {SettingId::kServerHost,         SettingId
 
 constexpr std::chrono::milliseconds kPoll{50};
 
-bool is_given_up(const WorkerStatus& worker) { return worker.state == WorkerState::kFailed; }
+// How often a worker is tried before the server has ever served. Later it would be tried without end; now
+// somebody waits to hear what is wrong.
+constexpr int64_t kFirstTries = 4;
+
+bool is_given_up(const WorkerStatus& worker) {
+  return worker.last_exit && (worker.state == WorkerState::kFailed || worker.restarts >= kFirstTries);
+}
 
 // The exit code of a worker that said why it could not load its model is that of the error.
 int exit_code_of(const std::optional<supervisor::WorkerExit>& exit) {
-  const bool gave_reason = exit && exit->signal == 0 && exit->kind != supervisor::ExitKind::kCrashed;
+  const bool gave_reason = exit && exit->exit_code != 0 && exit->kind != supervisor::ExitKind::kCrashed;
   return gave_reason ? exit->exit_code : error_code_info(ErrorCode::kWorkerFailed).exit_code;
 }
 
@@ -75,7 +83,8 @@ class ServeVerb final : public Verb {
     for (const Error& error : plan.refused) report(context.console, error);
     const std::string first_model = plan.specs.front().id;
 
-    const server::ServerOptions server_options = plan_server(settings);
+    server::ServerOptions server_options = plan_server(settings);
+    server_options.max_connections = connections_that_fit(server_options.max_connections, plan.specs.size());
     // Before the workers begin to load: a port in use is said at once.
     TRY(server::ListeningSocket socket, server::ListeningSocket::open(server_options));
 
@@ -107,6 +116,16 @@ class ServeVerb final : public Verb {
   }
 
  private:
+  static size_t connections_that_fit(size_t asked, size_t num_workers) {
+    const uint64_t max_open_files = raise_open_file_limit();
+    const size_t fitting = fit_connections(asked, max_open_files, num_workers);
+    if (fitting < asked) {
+      log_warning("the limit on open files allows fewer connections than server.max_connections",
+                  {{"max_open_files", max_open_files}, {"max_connections", fitting}});
+    }
+    return fitting;
+  }
+
   static void announce(Console& console, const std::string& url) {
     console.err << "listening on " << url << "\n"
                 << "  dashboard  " << url << "/\n"

@@ -228,6 +228,16 @@ TEST_F(ServeTest, ASecondSignalEndsItAtOnce) {
   EXPECT_EQ(join(), 130);
 }
 
+TEST_F(ServeTest, EndsWhereTheModelCannotBeLoadedForWantOfMemory) {
+  folder_.write("config.toml", "[debug]\nfailpoints = \"model_file.map=error:out_of_memory\"\n");
+
+  serve({"tiny", "--port", "0", "--config", folder_.path("config.toml")});
+
+  EXPECT_EQ(join(), 71);
+  EXPECT_THAT(err_.text(), HasSubstr("the model 'tiny' cannot be loaded: failpoint 'model_file.map'"));
+  ASSERT_TRUE(set_failpoints("").ok());
+}
+
 TEST_F(ServeTest, NeedsAKeyWhereOthersCanReachIt) {
   serve({"tiny", "--port", "0", "--host", "0.0.0.0"});
 
