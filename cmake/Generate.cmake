@@ -3,10 +3,15 @@ set(LLAMAGPU_GENERATED_DIR "${CMAKE_BINARY_DIR}/generated")
 find_program(LLAMAGPU_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 file(GLOB api_sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/api/*.yaml")
 file(GLOB_RECURSE api_generator CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/scripts/generate/*.py")
+set(generate "${LLAMAGPU_PYTHON}" "${CMAKE_SOURCE_DIR}/scripts/generate/main.py" --api "${CMAKE_SOURCE_DIR}/api"
+             --out "${LLAMAGPU_GENERATED_DIR}")
+# Once now, to learn what is made: a header that ninja does not know as made leaves its users stale for a build.
+execute_process(COMMAND ${generate} COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB_RECURSE generated_headers "${LLAMAGPU_GENERATED_DIR}/*.gen.h")
 add_custom_command(
   OUTPUT "${LLAMAGPU_GENERATED_DIR}/stamp"
-  COMMAND "${LLAMAGPU_PYTHON}" "${CMAKE_SOURCE_DIR}/scripts/generate/main.py" --api
-          "${CMAKE_SOURCE_DIR}/api" --out "${LLAMAGPU_GENERATED_DIR}"
+  BYPRODUCTS ${generated_headers}
+  COMMAND ${generate}
   COMMAND "${CMAKE_COMMAND}" -E touch "${LLAMAGPU_GENERATED_DIR}/stamp"
   DEPENDS ${api_sources} ${api_generator}
   VERBATIM)
