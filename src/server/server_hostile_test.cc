@@ -127,9 +127,9 @@ TEST_F(ServerTest, BoundsWhatAllUnfinishedBodiesHold) {
   const auto second = connect();
   second->send(large.substr(0, kHalf));
 
-  // Whichever came in later.
+  // Whichever came in later; both, where both cross the limit at one time.
   pollfd waiting[] = {{first->socket(), POLLIN, 0}, {second->socket(), POLLIN, 0}};
-  ASSERT_EQ(::poll(waiting, 2, -1), 1);
+  ASSERT_GE(::poll(waiting, 2, -1), 1);
   const auto& refused = waiting[0].revents != 0 ? first : second;
   EXPECT_THAT(refused->read_answer(),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("overloaded"), HasSubstr("Retry-After")));
