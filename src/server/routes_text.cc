@@ -116,7 +116,7 @@ void tokenize(const Exchange& exchange) {
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   answer_with<supervisor::TokenizedText>(
       exchange, call->ignored_fields, call->with_pieces ? render_pieces : render_tokens,
-      [&](supervisor::ModelHost& host, auto on_result) {
+      [&](supervisor::ModelHost& host, const auto& on_result) {
         return host.tokenize(model->id, std::move(call->prompt), call->with_pieces, on_result);
       });
 }
@@ -127,7 +127,7 @@ void detokenize(const Exchange& exchange) {
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   answer_with<std::string>(exchange, call->ignored_fields, render_content,
-                           [&](supervisor::ModelHost& host, auto on_result) {
+                           [&](supervisor::ModelHost& host, const auto& on_result) {
                              return host.detokenize(model->id, std::move(call->tokens), on_result);
                            });
 }
@@ -138,7 +138,7 @@ void apply_template(const Exchange& exchange) {
   const auto model = find_model_or_first(exchange.server.host, call->model);
   if (!model.ok()) return exchange.writer->send(error_response(model.error()));
   answer_with<std::string>(exchange, call->ignored_fields, render_prompt,
-                           [&](supervisor::ModelHost& host, auto on_result) {
+                           [&](supervisor::ModelHost& host, const auto& on_result) {
                              return host.apply_template(model->id, std::move(call->prompt), on_result);
                            });
 }

@@ -235,7 +235,8 @@ def serve_while_the_file_is_cut(tmp_path: Path, failpoints: str) -> list[str]:
     wait_until(lambda: worker_of(server)["memory_bytes"] > 60_000_000)
     os.truncate(copy, 1_000_000)
     assert server.process.wait(timeout=60) == 66
-    return server.lines
+    lines: list[str] = server.lines
+    return lines
 
 
 def test_a_file_that_is_cut_between_two_tensors_is_a_typed_error(tmp_path: Path) -> None:
