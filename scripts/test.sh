@@ -87,16 +87,16 @@ stage model scripts/fetch_model.sh
 stage lint scripts/lint.sh
 stage build-release build_release
 stage release test_release
+stage oracles test_oracles
+stage e2e test_e2e
+stage node test_node
+stage web test_web
 stage build-asan build_asan
 stage asan test_asan
 stage fuzz scripts/fuzz.sh 15
 stage coverage scripts/coverage.sh
 stage build-tsan build_tsan
 stage tsan test_tsan
-stage oracles test_oracles
-stage e2e test_e2e
-stage node test_node
-stage web test_web
 
 printf '\nall stages passed in %d s\n' $((SECONDS - STARTED))
 cat "$SUMMARY"
