@@ -310,6 +310,7 @@ TEST_F(GenerationExchangeTest, CountsLogprobsThatWait) {
   writer->run_posted();
 
   EXPECT_EQ(host_.num_cancels(), 1U);
+  writer->close();
 }
 
 TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
