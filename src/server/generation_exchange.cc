@@ -2,6 +2,7 @@
 #include "server/generation_exchange.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kKeepAlive = ": keep-alive\n\n";
 constexpr size_t kNewsAtOnce = 64;  // then it is looked whether the client keeps up
+constexpr int64_t kModestNewsBytes = 1 << 20;
 constexpr size_t kMaxIgnoredFields = 32;
 constexpr size_t kMaxIgnoredName = 64;
 
@@ -43,16 +45,21 @@ int64_t size_of(const engine::SequenceUpdate& update) {
 // Where the host's thread leaves news for the connection's thread. Thread-safe.
 class GenerationExchange::Mailbox {
  public:
-  Mailbox(std::shared_ptr<ResponseWriter> writer, std::weak_ptr<GenerationExchange> reader, int64_t max_bytes)
-      : writer_(std::move(writer)), reader_(std::move(reader)), max_bytes_(max_bytes) {}
+  Mailbox(std::shared_ptr<ResponseWriter> writer, std::weak_ptr<GenerationExchange> reader,
+          const ServerContext& server)
+      : writer_(std::move(writer)),
+        reader_(std::move(reader)),
+        limits_(server.options.limits),
+        bytes_of_all_(server.waiting_news_bytes) {}
+  ~Mailbox() { *bytes_of_all_ -= bytes_; }
 
   void put(News news) {
     bool is_now_full = false;
     {
       const std::lock_guard lock(mutex_);
       if (is_full_) return;
-      if (const auto* update = std::get_if<engine::SequenceUpdate>(&news.what)) bytes_ += size_of(*update);
-      is_now_full = is_full_ = bytes_ > max_bytes_;
+      if (const auto* update = std::get_if<engine::SequenceUpdate>(&news.what)) count(size_of(*update));
+      is_now_full = is_full_ = is_too_much();
       if (is_full_) {
         news.what = Error{ErrorCode::kOverloaded,
                           "the client reads too slowly, and the rest of its answer was given up"};
@@ -75,7 +82,7 @@ class GenerationExchange::Mailbox {
     std::vector<News> taken;
     while (!news_.empty() && taken.size() < kNewsAtOnce) {
       if (const auto* update = std::get_if<engine::SequenceUpdate>(&news_.front().what))
-        bytes_ -= size_of(*update);
+        count(-size_of(*update));
       taken.push_back(std::move(news_.front()));
       news_.pop_front();
     }
@@ -84,9 +91,20 @@ class GenerationExchange::Mailbox {
   }
 
  private:
+  void count(int64_t bytes) {
+    bytes_ += bytes;
+    *bytes_of_all_ += bytes;
+  }
+  // Where all together hold too much, only those who hold a good part of it give up.
+  bool is_too_much() const {
+    if (bytes_ > limits_.max_waiting_news_bytes) return true;
+    return *bytes_of_all_ > limits_.max_waiting_news_bytes_of_all && bytes_ > kModestNewsBytes;
+  }
+
   std::shared_ptr<ResponseWriter> writer_;
   std::weak_ptr<GenerationExchange> reader_;
-  const int64_t max_bytes_;
+  const HttpLimits limits_;
+  const std::shared_ptr<std::atomic<int64_t>> bytes_of_all_;
   std::mutex mutex_;
   std::deque<News> news_;
   int64_t bytes_ = 0;  // of news_
@@ -97,16 +115,22 @@ class GenerationExchange::Mailbox {
 // Hears of one prompt on the host's thread.
 class GenerationExchange::Observer : public supervisor::GenerationObserver {
  public:
-  Observer(std::shared_ptr<Mailbox> mailbox, size_t prompt_idx)
-      : mailbox_(std::move(mailbox)), prompt_idx_(prompt_idx) {}
+  Observer(std::shared_ptr<Mailbox> mailbox, size_t prompt_idx, const Clock& clock)
+      : mailbox_(std::move(mailbox)), prompt_idx_(prompt_idx), clock_(clock) {}
 
-  void on_accepted(const engine::SubmitReceipt& receipt) override { mailbox_->put({prompt_idx_, receipt}); }
-  void on_update(const engine::SequenceUpdate& update) override { mailbox_->put({prompt_idx_, update}); }
-  void on_failed(const Error& error) override { mailbox_->put({prompt_idx_, error}); }
+  void on_accepted(const engine::SubmitReceipt& receipt) override { put(receipt); }
+  void on_update(const engine::SequenceUpdate& update) override { put(update); }
+  void on_failed(const Error& error) override { put(error); }
 
  private:
+  template <typename T>
+  void put(const T& what) {
+    mailbox_->put({prompt_idx_, clock_.now(), what});
+  }
+
   std::shared_ptr<Mailbox> mailbox_;
   size_t prompt_idx_;
+  const Clock& clock_;
 };
 
 void GenerationExchange::start(const Exchange& exchange, GenerationCall call, const Api& api) {
@@ -178,14 +202,14 @@ void GenerationExchange::launch() {
                   .created_unix_seconds = server_.clock.unix_seconds(),
                   .model = call_.model};
   renderer_ = api_.make_renderer(head, std::move(form_));
-  mailbox_ =
-      std::make_shared<Mailbox>(writer_, weak_from_this(), server_.options.limits.max_waiting_news_bytes);
+  mailbox_ = std::make_shared<Mailbox>(writer_, weak_from_this(), server_);
   for (size_t i = 0; i < call_.requests.size(); ++i) {
     engine::GenerationRequest& request = call_.requests[i];
     request.id = server_.host.next_request_id();
     request.trace_id = request_id_;
     request_ids_.push_back(request.id);
-    server_.host.generate(model_id_, std::move(request), std::make_shared<Observer>(mailbox_, i));
+    server_.host.generate(model_id_, std::move(request),
+                          std::make_shared<Observer>(mailbox_, i, server_.clock));
   }
 }
 
@@ -214,7 +238,7 @@ void GenerationExchange::take(const std::vector<News>& batch) {
 void GenerationExchange::take(const News& news) {
   if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what)) return take_receipt(*receipt);
   if (const auto* error = std::get_if<Error>(&news.what)) return fail(*error);
-  take_update(news.prompt_idx, std::get<engine::SequenceUpdate>(news.what));
+  take_update(news, std::get<engine::SequenceUpdate>(news.what));
 }
 
 void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
@@ -223,12 +247,12 @@ void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
   server_.metrics.add(telemetry::Counter::kPromptTokensTotal, static_cast<double>(num_tokens), {model_id_});
 }
 
-void GenerationExchange::take_update(size_t prompt_idx, const engine::SequenceUpdate& update) {
+void GenerationExchange::take_update(const News& news, const engine::SequenceUpdate& update) {
   const size_t per_prompt = choices_.size() / call_.requests.size();
   if (update.choice < 0 || static_cast<size_t>(update.choice) >= per_prompt) {
     return fail(Error{ErrorCode::kInternal, "the engine answered a choice that was not asked for"});
   }
-  const size_t index = prompt_idx * per_prompt + static_cast<size_t>(update.choice);
+  const size_t index = news.prompt_idx * per_prompt + static_cast<size_t>(update.choice);
   Choice& choice = choices_[index];
   if (choice.has_finished) return;
   usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());
@@ -237,7 +261,7 @@ void GenerationExchange::take_update(size_t prompt_idx, const engine::SequenceUp
     server_.metrics.observe(telemetry::Histogram::kQueueTimeSeconds,
                             static_cast<double>(*update.queue_microseconds) * 1e-6, {model_id_});
   }
-  measure(choice, update.tokens.size());
+  measure(choice, update.tokens.size(), news.came);
   if (update.error) return fail(*update.error);
   if (update.finish == engine::FinishReason::kCancelled || update.finish == engine::FinishReason::kError) {
     return fail(Error{ErrorCode::kInternal, "the answer was broken off by the server"});
@@ -249,18 +273,18 @@ void GenerationExchange::take_update(size_t prompt_idx, const engine::SequenceUp
   }
 }
 
-void GenerationExchange::measure(Choice& choice, size_t num_tokens) {
+// By the time when a token came, not when a slow client let it be read.
+void GenerationExchange::measure(Choice& choice, size_t num_tokens, SteadyTime came) {
   if (num_tokens == 0) return;
-  const SteadyTime now = server_.clock.now();
   telemetry::Registry& metrics = server_.metrics;
   metrics.add(telemetry::Counter::kGenerationTokensTotal, static_cast<double>(num_tokens), {model_id_});
   if (!choice.last_token) {
-    metrics.observe(telemetry::Histogram::kTimeToFirstTokenSeconds, seconds(now - received_), {model_id_});
+    metrics.observe(telemetry::Histogram::kTimeToFirstTokenSeconds, seconds(came - received_), {model_id_});
   } else {
     metrics.observe(telemetry::Histogram::kInterTokenLatencySeconds,
-                    seconds(now - *choice.last_token) / static_cast<double>(num_tokens), {model_id_});
+                    seconds(came - *choice.last_token) / static_cast<double>(num_tokens), {model_id_});
   }
-  choice.last_token = now;
+  choice.last_token = came;
 }
 
 void GenerationExchange::begin_stream() {

@@ -49,6 +49,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
  private:
   struct News {
     size_t prompt_idx;
+    SteadyTime came;
     std::variant<engine::SubmitReceipt, engine::SequenceUpdate, Error> what;
   };
   class Mailbox;
@@ -68,8 +69,8 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   void take(const std::vector<News>& batch);
   void take(const News& news);
   void take_receipt(const engine::SubmitReceipt& receipt);
-  void take_update(size_t prompt_idx, const engine::SequenceUpdate& update);
-  void measure(Choice& choice, size_t num_tokens);
+  void take_update(const News& news, const engine::SequenceUpdate& update);
+  void measure(Choice& choice, size_t num_tokens, SteadyTime came);
   void begin_stream();
   void finish();
   void fail(const Error& error);

@@ -313,6 +313,36 @@ TEST_F(GenerationExchangeTest, CountsLogprobsThatWait) {
   writer->close();
 }
 
+TEST_F(GenerationExchangeTest, GivesUpTheLargestWhereAllTogetherHoldTooMuch) {
+  options_.limits.max_waiting_news_bytes_of_all = 3 << 20;
+  const auto slow = chat(R"(,"stream":true)");
+  const auto slow_request = host_.wait_for_request();
+  const auto modest = chat(R"(,"stream":true)");
+  const auto modest_request = host_.wait_for_request();
+  slow->set_congested(true);
+  for (int i = 0; i < 4; ++i) slow_request.observer->on_update(update(std::string(1 << 20, 'a')));
+  modest_request.observer->on_update(update("b", FinishReason::kStop));
+  slow->run_posted();
+  modest->run_posted();
+
+  EXPECT_THAT(host_.wait_for_cancels(1), ElementsAre(slow_request.request.id));
+  EXPECT_THAT(modest->body(), EndsWith("data: [DONE]\n\n"));
+  slow->close();
+}
+
+TEST_F(GenerationExchangeTest, MeasuresATokenWhenItComesNotWhenItIsRead) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  writer->set_congested(true);
+  clock_.advance(milliseconds(100));
+  request.observer->on_update(update("a", FinishReason::kStop));
+  clock_.advance(milliseconds(60'000));
+  writer->set_congested(false);
+  writer->run_posted();
+
+  EXPECT_THAT(metrics_.expose(), HasSubstr("llamagpu_time_to_first_token_seconds_sum{model=\"fake\"} 0.1"));
+}
+
 TEST_F(GenerationExchangeTest, SendsNothingIntoADocument) {
   const auto writer = chat("");
   writer->listener()->on_silence();

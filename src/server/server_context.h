@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "base/clock.h"
 #include "server/access.h"
@@ -23,6 +24,9 @@ struct ServerContext {
   AccessControl access;
   std::atomic<bool> is_draining = false;           // no new generation; not ready
   std::atomic<int64_t> unfinished_body_bytes = 0;  // held by sessions whose request is coming in
+  // Held for clients that read slowly; shared, because the host may let go of the last news when this is
+  // gone.
+  std::shared_ptr<std::atomic<int64_t>> waiting_news_bytes = std::make_shared<std::atomic<int64_t>>(0);
 };
 
 }  // namespace llama_gpu::server

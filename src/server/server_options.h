@@ -26,8 +26,9 @@ struct HttpLimits {
   size_t max_head_fields = 100;
   size_t max_stream_backlog_bytes = size_t{1} << 20;   // unread bytes of a stream; beyond, its news wait
   int64_t max_waiting_news_bytes = int64_t{64} << 20;  // of one stream; beyond, it ends with an error
-  size_t max_pipelined_bytes = size_t{64} << 10;       // of requests behind the one that is being answered
-  size_t always_held_body_bytes = size_t{64} << 10;    // of each body, whatever the others hold
+  int64_t max_waiting_news_bytes_of_all = int64_t{256} << 20;  // beyond, those with over a MiB of it end
+  size_t max_pipelined_bytes = size_t{64} << 10;     // of requests behind the one that is being answered
+  size_t always_held_body_bytes = size_t{64} << 10;  // of each body, whatever the others hold
 };
 
 // What a Server is started with.
