@@ -7,6 +7,7 @@ set(generate "${LLAMAGPU_PYTHON}" "${CMAKE_SOURCE_DIR}/scripts/generate/main.py"
              --out "${LLAMAGPU_GENERATED_DIR}")
 # Once now, to learn what is made: a header that ninja does not know as made leaves its users stale for a build.
 execute_process(COMMAND ${generate} COMMAND_ERROR_IS_FATAL ANY)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${api_generator})
 file(GLOB_RECURSE generated_headers "${LLAMAGPU_GENERATED_DIR}/*.gen.h")
 add_custom_command(
   OUTPUT "${LLAMAGPU_GENERATED_DIR}/stamp"

@@ -14,7 +14,8 @@ if [ ! -f "build/$preset/build.ninja" ]; then
   }
 fi
 # A dry run lists the look for new files as a step too.
-if ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null | grep -qE "Building|Linking"; then
+planned=$(ninja -C "build/$preset" -n "${@:-all}" 2>/dev/null || true)
+if grep -qE "Building|Linking" <<<"$planned"; then
   say "building build/$preset ($(nproc) cores): see $log"
 fi
 ninja -C "build/$preset" "${@:-all}" >>"$log" 2>&1 || {

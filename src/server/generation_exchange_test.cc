@@ -318,7 +318,7 @@ TEST_F(GenerationExchangeTest, GivesUpTheLargestWhereAllTogetherHoldTooMuch) {
   const auto slow = chat(R"(,"stream":true)");
   const auto slow_request = host_.wait_for_request();
   const auto modest = chat(R"(,"stream":true)");
-  const auto modest_request = host_.wait_for_request();
+  const auto modest_request = host_.wait_for_request(1);
   slow->set_congested(true);
   for (int i = 0; i < 4; ++i) slow_request.observer->on_update(update(std::string(1 << 20, 'a')));
   modest_request.observer->on_update(update("b", FinishReason::kStop));
