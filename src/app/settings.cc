@@ -223,14 +223,18 @@ std::optional<SettingId> find_setting(std::string_view key) {
 }
 
 std::optional<std::string> nearest_setting(std::string_view key) {
-  std::vector<std::string_view> keys, names;
+  std::vector<std::string_view> keys, names, sections;
   for (const SettingInfo& info : kSettings) {
+    const auto [section, name] = split_once(info.key, '.');
     keys.push_back(info.key);
-    names.push_back(split_once(info.key, '.').second);
+    names.push_back(name);
+    sections.push_back(section);
   }
   const std::string_view last = key.substr(key.rfind('.') + 1);
   const auto same_name = std::ranges::find(names, last);
   if (same_name != names.end()) return std::string(keys[static_cast<size_t>(same_name - names.begin())]);
+  const bool is_section = key.find('.') == key.npos;
+  if (const auto section = nearest_name(key, sections); is_section && section) return "[" + *section + "]";
   if (std::optional<std::string> nearest = nearest_name(key, keys)) return nearest;
   const std::optional<std::string> name = nearest_name(last, names);
   if (!name) return std::nullopt;

@@ -209,6 +209,7 @@ TEST(Settings, FindKeys) {
   EXPECT_EQ(find_setting("server.port"), SettingId::kServerPort);
   EXPECT_EQ(find_setting("port"), std::nullopt);
   EXPECT_EQ(nearest_setting("ctx-size"), "engine.ctx_size");
+  EXPECT_EQ(nearest_setting("engin"), "[engine]");
   EXPECT_EQ(nearest_setting("completely.unlike.all"), std::nullopt);
 }
 

@@ -102,6 +102,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts
   auto impl = std::make_unique<Impl>(std::move(options), parts);
   TRY_STATUS(impl->start(std::move(socket)));
   expose_known_series(parts.host, parts.metrics);
+  parts.metrics.set(telemetry::Gauge::kProcessStartTimeSeconds,
+                    static_cast<double>(system_clock().unix_seconds()));
   parts.metrics.on_collect(
       [host = &parts.host](telemetry::Registry& metrics) { collect_metrics(*host, metrics); });
   return std::unique_ptr<Server>(new Server(std::move(impl)));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What /metrics shows of the real server: everything from the start, and what one request adds."""
 
+import time
 from collections.abc import Callable
 
 import httpx
@@ -23,6 +24,7 @@ def test_every_series_is_there_before_the_first_request() -> None:
         lines = httpx.get(server.url + "/metrics").text.splitlines()
         for name in OF_A_MODEL:
             assert f'llamagpu_{name}{{model="{MODEL_ID}"}} 0' in lines
+        assert abs(server.metric("llamagpu_process_start_time_seconds") - time.time()) < 3600
     finally:
         assert server.stop() == 0
 
