@@ -22,9 +22,23 @@ bool add_alias(std::vector<ModelSpec>& specs, const std::string& name, const std
   return true;
 }
 
-Status add_flag_alias(std::vector<ModelSpec>& specs, const ModelLibrary& library, const std::string& text) {
+// Where the aliases of --alias belong.
+struct AskedModels {
+  const ModelLibrary& library;
+  std::vector<std::string> names;    // all that were asked for
+  std::vector<std::string> refused;  // those of them that are left out
+};
+
+bool is_refused(const AskedModels& asked, const std::string& model) {
+  return std::ranges::any_of(asked.refused,
+                             [&](const std::string& name) { return to_lower(name) == to_lower(model); });
+}
+
+Status add_flag_alias(ModelPlan& plan, const AskedModels& asked, const std::string& text) {
   TRY(const ModelAlias alias, parse_alias(text));
-  if (alias.model.empty() && specs.size() == 1) {
+  std::vector<ModelSpec>& specs = plan.specs;
+  // By what was asked for: the alias of a model that is left out never becomes that of another one.
+  if (alias.model.empty() && asked.names.size() == 1) {
     add_alias(specs, alias.name, specs.front().options.model_path);
     return {};
   }
@@ -32,10 +46,18 @@ Status add_flag_alias(std::vector<ModelSpec>& specs, const ModelLibrary& library
     return Error{ErrorCode::kInvalidValue, "--alias '" + alias.name + "' does not say of which model",
                  "write --alias NAME=MODEL where more than one model is served", "alias"};
   }
-  TRY(const StoredModel model, library.find(alias.model));
-  if (add_alias(specs, alias.name, model.path)) return {};
+  const Result<StoredModel> model = asked.library.find(alias.model);
+  if (!model.ok() && is_refused(asked, alias.model)) {
+    plan.refused.push_back(
+        {ErrorCode::kInvalidValue,
+         "--alias '" + alias.name + "' is left out, as its model '" + escape_line(alias.model, 200) + "' is",
+         "", "alias"});
+    return {};
+  }
+  if (!model.ok()) return model.error();
+  if (add_alias(specs, alias.name, model->path)) return {};
   return Error{ErrorCode::kInvalidValue,
-               "--alias '" + alias.name + "' is of '" + model.id + "', which is not served", "", "alias"};
+               "--alias '" + alias.name + "' is of '" + model->id + "', which is not served", "", "alias"};
 }
 
 }  // namespace
@@ -43,12 +65,14 @@ Status add_flag_alias(std::vector<ModelSpec>& specs, const ModelLibrary& library
 Result<ModelPlan> plan_models(const Settings& settings, const std::vector<std::string>& names,
                               const std::vector<std::string>& aliases) {
   const ModelLibrary library(settings.models.dir, settings.models.aliases);
+  AskedModels asked{library, names.empty() ? std::vector{std::string(kDefaultModelId)} : names, {}};
   ModelPlan plan;
   std::vector<ModelSpec>& specs = plan.specs;
-  for (const std::string& name : names.empty() ? std::vector{std::string(kDefaultModelId)} : names) {
+  for (const std::string& name : asked.names) {
     Result<StoredModel> model = library.find(name);
     if (!model.ok()) {
       plan.refused.push_back(std::move(model).error());
+      asked.refused.push_back(name);
       continue;
     }
     ModelSpec spec;
@@ -64,7 +88,7 @@ Result<ModelPlan> plan_models(const Settings& settings, const std::vector<std::s
     const Result<StoredModel> model = ModelLibrary(settings.models.dir).find(alias.model);
     if (model.ok()) add_alias(specs, alias.name, model->path);
   }
-  for (const std::string& text : aliases) TRY_STATUS(add_flag_alias(specs, library, text));
+  for (const std::string& text : aliases) TRY_STATUS(add_flag_alias(plan, asked, text));
   return plan;
 }
 

@@ -15,12 +15,13 @@ namespace llama_gpu::app {
 // What `serve` is to run.
 struct ModelPlan {
   std::vector<supervisor::ModelSpec> specs;  // at least one
-  std::vector<Error> refused;                // why others that were asked for are left out
+  std::vector<Error> refused;                // why others that were asked for, or their aliases, are left out
 };
 
 // The models that `serve` was asked for: `names` by library name, alias or path (empty: the default model),
-// with the aliases of the settings and of --alias (NAME, of the only model, or NAME=MODEL). One that cannot
-// be found does not stop the others. kModelNotFound where none can, kConfigInvalid.
+// with the aliases of the settings and of --alias (NAME, where one model was asked for, or NAME=MODEL). One
+// that cannot be found does not stop the others. kModelNotFound where none can, kInvalidValue for an alias of
+// no model that was asked for, kConfigInvalid.
 Result<ModelPlan> plan_models(const Settings& settings, const std::vector<std::string>& names,
                               const std::vector<std::string>& aliases);
 

@@ -78,6 +78,25 @@ TEST_F(ServePlanTest, GivesAliasesOfFlagsAndSettingsToTheirModels) {
   EXPECT_THAT(plan_models(settings_, {"one"}, {"one"})->specs.front().aliases, ElementsAre("first"));
 }
 
+TEST_F(ServePlanTest, NeverGivesTheAliasOfAModelThatIsLeftOutToAnother) {
+  EXPECT_THAT(plan_models(settings_, {"one", "missing.gguf"}, {"mine"}).error().message,
+              HasSubstr("does not say of which model"));
+
+  const auto plan = plan_models(settings_, {"one", "missing", folder_.path()},
+                                {"m=missing", "f=" + folder_.path(), "n=MISSING", "o=one"});
+
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  ASSERT_EQ(plan->specs.size(), 1U);
+  EXPECT_THAT(plan->specs[0].aliases, ElementsAre("o"));
+  ASSERT_EQ(plan->refused.size(), 5U);
+  EXPECT_EQ(plan->refused[2].message, "--alias 'm' is left out, as its model 'missing' is");
+  EXPECT_EQ(plan->refused[2].code, ErrorCode::kInvalidValue);
+  EXPECT_EQ(plan->refused[2].param, "alias");
+  EXPECT_THAT(plan->refused[3].message, HasSubstr("--alias 'f'"));
+  EXPECT_THAT(plan->refused[4].message, HasSubstr("'MISSING'"));
+  EXPECT_EQ(plan_models(settings_, {"one", "missing"}, {"m=other"}).error().code, ErrorCode::kModelNotFound);
+}
+
 TEST_F(ServePlanTest, RefusesAnAliasOfNoServedModel) {
   EXPECT_THAT(plan_models(settings_, {"one", "two"}, {"x"}).error().message,
               HasSubstr("does not say of which model"));
