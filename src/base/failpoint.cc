@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace llama_gpu {
@@ -108,6 +109,7 @@ Status failpoint(std::string_view name) {
     case Action::kAbort:
       std::abort();
     case Action::kSleep:
+      log_info("a failpoint sleeps", {{"name", name}, {"milliseconds", point->sleep.count()}});
       std::this_thread::sleep_for(point->sleep);
       return {};
   }

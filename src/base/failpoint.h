@@ -18,7 +18,7 @@ Status failpoint(std::string_view name);
 //   name=error            fails each call with kInternal
 //   name=error:disk_full  with another code of api/errors.yaml
 //   name=abort            ends the process
-//   name=sleep:100        milliseconds, then goes on
+//   name=sleep:100        logs that it sleeps, and goes on after so many milliseconds
 // Each may end in @N: only the Nth call from now, counted from 1. An empty spec clears them. kInvalidValue
 // for a spec that cannot be read; the old failpoints stay then.
 Status set_failpoints(std::string_view spec);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/failpoint.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/log.h"
 
 namespace llama_gpu {
 namespace {
@@ -31,10 +36,15 @@ TEST(Failpoint, FailsOnlyTheNthCall) {
   EXPECT_TRUE(failpoint("test.a").ok());
 }
 
-TEST(Failpoint, SleepsAndGoesOn) {
+TEST(Failpoint, SaysThatItSleepsAndGoesOn) {
   const ScopedFailpoints set("test.a=sleep:1");
+  std::string logged;
+  configure_logging({.sink = [&](std::string_view line) { logged = line; }});
 
   EXPECT_TRUE(failpoint("test.a").ok());
+
+  configure_logging({});
+  EXPECT_THAT(logged, testing::HasSubstr("a failpoint sleeps name=test.a milliseconds=1"));
 }
 
 TEST(FailpointDeathTest, EndsTheProcess) {

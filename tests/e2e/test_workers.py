@@ -226,13 +226,13 @@ def test_a_loaded_model_survives_the_loss_of_its_file(tmp_path: Path) -> None:
 
 
 def serve_while_the_file_is_cut(tmp_path: Path, failpoints: str) -> list[str]:
-    """What serve logs when its model file is cut short while its weights are read."""
+    """What serve logs when its model file is cut short while its worker sleeps at a failpoint."""
     copy = tmp_path / "copy.gguf"
     shutil.copy(model_path(), copy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LLAMAGPU_TEST_MODEL", str(copy))
         server = Server(environment={"LLAMAGPU_FAILPOINTS": failpoints})
-    wait_until(lambda: worker_of(server)["memory_bytes"] > 60_000_000)
+    wait_until(lambda: any("a failpoint sleeps" in line for line in list(server.lines)))
     os.truncate(copy, 1_000_000)
     assert server.process.wait(timeout=60) == 66
     lines: list[str] = server.lines
