@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/scratch_file.h"
+
 namespace llama_gpu {
 namespace {
 
 TEST(FileStamp, ChangesWithTheFileItsSizeItsTimeAndItsPlace) {
-  const std::string path = testing::TempDir() + "/file_stamp_test", other = path + ".other";
-  std::filesystem::remove(path);
+  const test_support::ScratchFile file, copy;
+  const std::string path = file.path(), other = copy.path();
   EXPECT_FALSE(stamp_of(path).exists);
   EXPECT_EQ(stamp_of(path), FileStamp{});
 

@@ -17,6 +17,7 @@ namespace llama_gpu::server {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
@@ -102,15 +103,18 @@ TEST_F(ServerTest, DropsABodyThatBeganFastAndStopped) {
 
 TEST_F(ServerTest, WaitsForABodyThatKeepsItsRate) {
   ServerOptions options;
-  options.timeouts.body_window = milliseconds(5);
-  options.timeouts.body_bytes_per_window = 0;
+  options.timeouts.body_window = seconds(1);
+  options.timeouts.body_bytes_per_window = 100;
   host_.set_script({"Hello"});
   start(options);
   const auto client = connect();
-  const std::string request = post("/v1/chat/completions", chat());
-  client->send(request.substr(0, 150));
-  std::this_thread::sleep_for(milliseconds(30));
-  client->send(request.substr(150));
+  const std::string request = post("/v1/chat/completions", std::string(2400, ' ') + chat());
+  // 200 bytes at a time, over more than three windows: what comes within each is above the limit, but never
+  // all at once.
+  for (size_t at = 0; at < request.size(); at += 200) {
+    if (at > 0) std::this_thread::sleep_for(milliseconds(260));
+    client->send(request.substr(at, 200));
+  }
 
   EXPECT_THAT(client->read_answer(), HasSubstr("Hello"));
 }
@@ -275,7 +279,7 @@ TEST_F(ServerTest, GivesUpAReaderWhoseNewsAreTooMany) {
 TEST_F(ServerTest, FreesThePlaceOfAReaderThatStopsAndStillTellsIt) {
   ServerOptions options;
   options.limits.max_stream_backlog_bytes = 64 << 10;
-  options.timeouts.write_stall = milliseconds(500);
+  options.timeouts.write_stall = seconds(5);  // also what this test has to begin reading after the cancel
   start(options);
   const auto paused = connect(/*receive_buffer_bytes=*/16 << 10);
   paused->send(post("/v1/chat/completions", chat(R"(,"stream":true)"), "Connection: close\r\n"));

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/clock_fake.h"
+#include "support/scratch_file.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -293,7 +294,8 @@ TEST_F(EngineClientTest, FailsEverythingOnceTheWorkerIsGivenUp) {
 }
 
 TEST_F(EngineClientTest, LooksForAnotherFileWhileTheModelCannotBeLoaded) {
-  const std::string path = testing::TempDir() + "/engine_client_test.gguf";
+  const test_support::ScratchFile file(".gguf");
+  const std::string path = file.path();
   std::ofstream(path) << "broken";
   ModelSpec spec{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}};
   spec.options.model_path = path;

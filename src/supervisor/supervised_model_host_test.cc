@@ -14,6 +14,7 @@
 #include <future>
 
 #include "supervisor/model_host_fixture.h"
+#include "support/scratch_file.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -88,10 +89,15 @@ TEST_F(SupervisedModelHostTest, AnswersWhatNeedsNoGeneration) {
 
 TEST_F(SupervisedModelHostTest, TakesBackACallForATextThatWaits) {
   start({model("fake:load_ms=300")}, options());
+  ASSERT_TRUE(eventually([&] { return status().pid > 0; }));
+  // However slow this test is, the worker answers nothing before the call is taken back.
+  const pid_t pid = static_cast<pid_t>(status().pid);
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
   std::atomic<bool> was_answered = false;
   const engine::RequestId id = host_->tokenize("m", {"ab", true, true}, /*with_pieces=*/false,
                                                [&](const auto&) { was_answered = true; });
   host_->cancel(id);
+  ASSERT_EQ(::kill(pid, SIGCONT), 0);
   expect_answers();
 
   EXPECT_FALSE(was_answered);
@@ -324,16 +330,15 @@ TEST_F(SupervisedModelHostTest, KillsAWorkerOfAnotherVersionAndOneThatSaysNothin
 }
 
 TEST_F(SupervisedModelHostTest, StartsAWorkerOnceTheProgramIsThere) {
-  const std::filesystem::path program = testing::TempDir() + "/worker_to_come";
-  std::filesystem::remove(program);
+  const test_support::ScratchFile program;
   ModelHostOptions missing = options();
-  missing.command.program = program;
+  missing.command.program = program.path();
   start({model()}, missing);
   ASSERT_TRUE(eventually([&] { return status().restarts >= 8; }));
   EXPECT_EQ(status().last_exit->kind, ExitKind::kNotStarted);
   EXPECT_THAT(status().last_exit->message, HasSubstr("cannot start a worker process"));
 
-  std::filesystem::create_symlink(LLAMAGPU_TEST_WORKER, program);
+  std::filesystem::create_symlink(LLAMAGPU_TEST_WORKER, program.path());
 
   ASSERT_TRUE(wait_until_ready());
   expect_answers();

@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include "base/failpoint.h"
+#include "support/scratch_file.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -151,7 +152,8 @@ TEST(WorkerProcess, IsRefusedWhereTheProgramIsMissingOrTheSystemIsFull) {
 }
 
 TEST(WorkerProcess, ReadsHowOftenTheSystemKilledForMemory) {
-  const std::string path = testing::TempDir() + "/vmstat";
+  const test_support::ScratchFile file;
+  const std::string path = file.path();
   std::ofstream(path) << "nr_free_pages 12\noom_kill 7\nlast 1\n";
   EXPECT_EQ(count_oom_kills(path), 7U);
   std::ofstream(path) << "nr_free_pages 12\n";

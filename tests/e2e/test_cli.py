@@ -318,7 +318,7 @@ def test_a_second_signal_ends_serve_before_its_answers(cli: Cli, sent: signal.Si
     port = free_port()
     with cli.start("serve", "--port", str(port), LLAMAGPU_SERVER__DRAIN_SECONDS="600") as process:
         wait_until_ready(port, process)
-        body = {"model": MODEL, "prompt": "Once", "stream": True, "ignore_eos": True}
+        body = {"model": MODEL, "prompt": "Once", "stream": True, "max_tokens": 8000, "ignore_eos": True}
         request = urllib.request.Request(
             f"http://127.0.0.1:{port}/v1/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -330,7 +330,9 @@ def test_a_second_signal_ends_serve_before_its_answers(cli: Cli, sent: signal.Si
 
             process.send_signal(sent)
 
-            assert stream.read().endswith(b"data: [DONE]\n\n")
+            *_, last, done, rest = stream.read().split(b"\n\n")
+        assert b'"error"' in last, "the answer had ended before"
+        assert done == b"data: [DONE]" and rest == b""
         assert process.wait(timeout=30) == 128 + sent
 
 
