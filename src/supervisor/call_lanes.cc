@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/call_lanes.h"
 
-#include <algorithm>
 #include <limits>
 #include <variant>
 
@@ -27,9 +26,12 @@ size_t size_bytes(const engine::Prompt& prompt) {
 }  // namespace
 
 CallLane lane_of(const CallBody& call) {
-  const bool is_text = std::holds_alternative<TokenizeCall>(call) ||
-                       std::holds_alternative<DetokenizeCall>(call) ||
-                       std::holds_alternative<ApplyTemplateCall>(call);
+  if (const auto* decoded = std::get_if<DetokenizeCall>(&call)) {
+    const bool is_short = decoded->tokens.size() * sizeof(TokenId) < kLongPromptBytes;
+    return is_short ? CallLane::kPrompts : CallLane::kTexts;
+  }
+  const bool is_text =
+      std::holds_alternative<TokenizeCall>(call) || std::holds_alternative<ApplyTemplateCall>(call);
   if (is_text) return CallLane::kTexts;
   const auto* submit = std::get_if<SubmitCall>(&call);
   const bool is_long = submit != nullptr && size_bytes(submit->request.prompt) >= kLongPromptBytes;
@@ -61,10 +63,6 @@ bool CallLanes::mark_answered(uint64_t id) {
 
 void CallLanes::take_back(uint64_t id) {
   for (std::set<uint64_t>& waiting : waiting_) waiting.erase(id);
-}
-
-bool CallLanes::is_waiting(uint64_t id) const {
-  return std::any_of(waiting_.begin(), waiting_.end(), [id](const auto& ids) { return ids.contains(id); });
 }
 
 void CallLanes::forget_sent() {

@@ -15,7 +15,9 @@ namespace llama_gpu::supervisor {
 // What calls share a queue on their way to a worker. Texts that are long to read wait for each other only.
 enum class CallLane : uint8_t { kPrompts, kLongPrompts, kTexts };
 
-// The lane of a call. A prompt is long from 64 KiB on; texts are what is not generated from.
+// The lane of a call. A prompt is long from 64 KiB on; texts are what is not generated from, but for tokens
+// to be decoded that are no longer than a prompt: they take no time, and the answers of echoed prompts wait
+// for them.
 CallLane lane_of(const CallBody& call);
 
 // Decides which call is sent next: in order of arrival within a lane, prompts first, and no more of the other
@@ -36,9 +38,6 @@ class CallLanes {
 
   // Takes a waiting call back; of one that was sent the answer is still awaited. Unknown ids are ignored.
   void take_back(uint64_t id);
-
-  // Neither sent nor taken back yet.
-  bool is_waiting(uint64_t id) const;
 
   // The worker is gone: it will answer nothing.
   void forget_sent();

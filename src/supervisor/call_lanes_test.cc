@@ -23,7 +23,8 @@ TEST(CallLane, IsThatOfTextsOrOfPromptsByLength) {
   const std::string long_text(64 << 10, 'x');
   EXPECT_EQ(lane_of(LoadCall{}), CallLane::kPrompts);
   EXPECT_EQ(lane_of(TokenizeCall{}), CallLane::kTexts);
-  EXPECT_EQ(lane_of(DetokenizeCall{}), CallLane::kTexts);
+  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(100)}), CallLane::kPrompts);
+  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(16 << 10)}), CallLane::kTexts);
   EXPECT_EQ(lane_of(ApplyTemplateCall{}), CallLane::kTexts);
   EXPECT_EQ(lane_of(submit(engine::TextPrompt{"hi"})), CallLane::kPrompts);
   EXPECT_EQ(lane_of(submit(engine::TextPrompt{long_text})), CallLane::kLongPrompts);
@@ -73,13 +74,12 @@ TEST_F(CallLanesTest, HoldsLongTextsUntilThoseBeforeAreAnswered) {
 TEST_F(CallLanesTest, TakesBackWhatWaitsAndStillAwaitsTheAnswerOfWhatWasSent) {
   for (const uint64_t id : {1, 2, 3}) lanes_.push(id, CallLane::kTexts);
   send();
-  EXPECT_TRUE(lanes_.is_waiting(3));
-  EXPECT_FALSE(lanes_.is_waiting(1));
+  EXPECT_EQ(lanes_.next(), std::nullopt);
 
   for (const uint64_t id : {1, 3, 404}) lanes_.take_back(id);
 
-  EXPECT_FALSE(lanes_.is_waiting(3));
   EXPECT_TRUE(lanes_.mark_answered(1));
+  EXPECT_EQ(lanes_.next(), std::nullopt) << "what was taken back is not sent";
   EXPECT_FALSE(lanes_.mark_answered(1));
   EXPECT_FALSE(lanes_.mark_answered(3));
 }
