@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <new>
 #include <optional>
@@ -31,6 +32,31 @@ constexpr int kOomScoreAdjustment = 500;
   ::_exit(error_code_info(ErrorCode::kOutOfMemory).exit_code);
 }
 
+// What nobody caught, on any thread.
+[[noreturn]] void end_by_exception() {
+  try {
+    if (const std::exception_ptr uncaught = std::current_exception()) std::rethrow_exception(uncaught);
+  } catch (const std::bad_alloc&) {
+    end_without_memory();
+  } catch (const std::exception& uncaught) {
+    log_error("an exception was not caught", {{"reason", uncaught.what()}});
+  } catch (...) {
+    // Nothing can be said of it.
+  }
+  std::abort();
+}
+
+// A load that finds no memory cannot go on. A loaded engine can: the request that finds none ends, and the
+// others run on; so from then on a failed `new` throws as it does elsewhere.
+EngineLoader throwing_once_loaded(EngineLoader loader) {
+  return [loader = std::move(loader)](const engine::EngineOptions& options,
+                                      engine::GenerationListener& listener) {
+    Result<std::unique_ptr<engine::Engine>> engine = loader(options, listener);
+    if (engine.ok()) std::set_new_handler(nullptr);
+    return engine;
+  };
+}
+
 // SIGTERM as something to poll, in this thread and those it will start.
 UniqueFd take_sigterm() {
   sigset_t only;
@@ -49,6 +75,7 @@ void become_worker_process() {
   ::setrlimit(RLIMIT_CORE, &none);
   std::ofstream("/proc/self/oom_score_adj") << kOomScoreAdjustment;
   std::set_new_handler(end_without_memory);
+  std::set_terminate(end_by_exception);
 }
 
 int run_engine_worker(int fd, EngineLoader loader, std::string program_version) {
@@ -60,9 +87,10 @@ int run_engine_worker(int fd, EngineLoader loader, std::string program_version) 
   const UniqueFd terminate = take_sigterm();
   std::optional<EngineWorker> worker;
   worker.emplace(
-      fd, std::move(loader),
+      fd, throwing_once_loaded(std::move(loader)),
       EngineWorker::Options{.program_version = std::move(program_version), .terminate_fd = terminate.get()});
-  const int exit_code = worker->run();
+  // Not for main() to catch, which knows no code for it.
+  const int exit_code = [&]() noexcept { return worker->run(); }();
   // A load cannot be interrupted, and nobody waits for it any more.
   if (worker->is_loading()) ::_exit(exit_code);
   return exit_code;

@@ -21,7 +21,8 @@ int run_engine_worker(int fd, EngineLoader loader, std::string program_version);
 
 // Makes this process a good child: it dies with the thread that started it, ignores the terminal's Ctrl-C
 // (the control plane drains then), leaves no core dump, which would hold prompts, exits with the code of
-// out_of_memory where memory ends, and is taken before the control plane when the system kills for memory.
+// out_of_memory where memory ends (once a model is loaded: where nobody catches that), and is taken before
+// the control plane when the system kills for memory.
 // Called before threads start.
 void become_worker_process();
 

@@ -284,6 +284,21 @@ TEST_F(SupervisedModelHostTest, ReplacesAWorkerWhoseEngineHangs) {
   expect_answers();
 }
 
+TEST_F(SupervisedModelHostTest, LetsALoadedEngineCatchThatThereIsNoMemoryAndKnowsAWorkerThatDoesNot) {
+  start_ready();
+  const auto caught = ask("!call new_throws", 2);
+  ASSERT_TRUE(caught->wait_for_end());
+  EXPECT_EQ(caught->text(), "t0 t1 ");
+
+  const auto uncaught = ask("!call no_memory", 2);
+  ASSERT_TRUE(uncaught->wait_for_end());
+
+  EXPECT_EQ(uncaught->error()->code, ErrorCode::kWorkerFailed);
+  ASSERT_TRUE(wait_for_exit(ExitKind::kOutOfMemory));
+  EXPECT_EQ(status().last_exit->signal, 0);
+  ASSERT_TRUE(wait_until_ready());
+}
+
 TEST_F(SupervisedModelHostTest, KillsAWorkerThatBreaksTheProtocol) {
   start_ready();
   int64_t restarts = 0;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -34,6 +36,11 @@ FakeEngine::Hooks hooks() {
          send_raw(encode_frame(FrameKind::kControl, answer).value());
        }},
       {"close", [] { ::shutdown(kWorkerSocketFd, SHUT_RDWR); }},
+      {"no_memory", [] { throw std::bad_alloc(); }},
+      {"new_throws",
+       [] {
+         if (std::get_new_handler() != nullptr) std::abort();
+       }},
       {"chatter",
        [] {
          for (int i = 0; i < 100'000; ++i)
