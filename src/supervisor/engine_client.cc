@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.gen.h"
+#include "base/strings.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -45,8 +46,12 @@ std::optional<engine::ModelInfo> EngineClient::info() const {
 
 Error EngineClient::unavailable() const {
   if (is_given_up_) {
+    // Another file does not help where a setting is wrong.
+    const bool is_setting =
+        load_error_ == ErrorCode::kInvalidValue || load_error_ == ErrorCode::kConfigInvalid;
     return {ErrorCode::kWorkerFailed, "the model '" + spec_.id + "' cannot be loaded",
-            "GET /admin/workers says why; it is tried again once its file has changed"};
+            is_setting ? "GET /admin/workers says why; correct the settings and start the server again"
+                       : "GET /admin/workers says why; it is tried again once its file has changed"};
   }
   if (has_failed_) {
     return {ErrorCode::kWorkerFailed, "the worker of the model '" + spec_.id + "' ended and is not back yet",
@@ -106,6 +111,14 @@ Error EngineClient::overloaded() const {
           "send the request again in a moment"};
 }
 
+Error EngineClient::not_taken() const {
+  const double seconds = std::chrono::duration<double>(limits_.longest_wait).count();
+  return {ErrorCode::kOverloaded,
+          "the request was not taken within " + format_seconds(seconds) + ": the worker of the model '" +
+              spec_.id + "' is busy with others",
+          "send the request again in a moment"};
+}
+
 void EngineClient::wait_for_turn(Jobs::iterator job) {
   job->second.is_sent = job->second.is_accepted = false;
   job->second.deadline = clock_.now() + limits_.longest_wait;
@@ -162,7 +175,7 @@ void EngineClient::begin_drain() {
 void EngineClient::on_tick(SteadyTime now) {
   for (auto job = jobs_.begin(); job != jobs_.end();) {
     const bool is_late = !job->second.is_sent && job->second.deadline <= now;
-    job = is_late ? fail(job, is_ready_ ? overloaded() : unavailable()) : std::next(job);
+    job = is_late ? fail(job, is_ready_ ? not_taken() : unavailable()) : std::next(job);
   }
   if (is_given_up_) look_at_file(now);
 }
@@ -231,6 +244,9 @@ void EngineClient::describe(WorkerStatus& status) const {
   status.model = spec_.id;
   status.stats = stats_;
   add_counters(status.stats, earlier_stats_);
+  for (const auto& [id, job] : jobs_) {
+    if (job.observer && !job.is_sent) status.stats.waiting += static_cast<int32_t>(job.finished.size());
+  }
   status.memory_bytes = memory_bytes_;
 }
 
@@ -308,6 +324,7 @@ Status EngineClient::on_hello(const Reply& reply) {
 Status EngineClient::on_loaded(const Reply& reply) {
   load_id_ = 0;
   if (!reply.body.ok()) {
+    load_error_ = reply.body.error().code;
     link_->report_load_failed(reply.body.error());
     return {};
   }

@@ -98,6 +98,7 @@ class EngineClient final : public WorkerSession {
   void call(uint64_t id, CallBody body);
   bool is_overloaded(const Job& job) const;
   Error overloaded() const;
+  Error not_taken() const;
   void wait_for_turn(Jobs::iterator job);
   void send_waiting();
   void on_worker_leaving();
@@ -130,10 +131,11 @@ class EngineClient final : public WorkerSession {
   uint64_t hello_id_ = 0, load_id_ = 0;  // while their answers are awaited
   bool is_ready_ = false;
   bool is_draining_ = false;
-  bool is_given_up_ = false;  // until the file changes
-  FileStamp tried_file_;      // as it was when the last worker was told to load it
-  SteadyTime next_look_;      // at the file, while is_given_up_
-  bool has_failed_ = false;   // a worker ended, or is about to, since the last became ready
+  bool is_given_up_ = false;             // until the file changes
+  std::optional<ErrorCode> load_error_;  // of the last load that failed
+  FileStamp tried_file_;                 // as it was when the last worker was told to load it
+  SteadyTime next_look_;                 // at the file, while is_given_up_
+  bool has_failed_ = false;              // a worker ended, or is about to, since the last became ready
 
   engine::EngineStats stats_, earlier_stats_;  // of this worker; counters of those before it
   uint64_t memory_bytes_ = 0;

@@ -102,8 +102,8 @@ class EngineClientTest : public testing::Test {
     return job;
   }
   // Lets a text call come; its answer goes to `answers_`. Returns its call.
-  uint64_t start_text(engine::RequestId id, size_t num_tokens = 1) {
-    EngineJob job = make_job(DetokenizeCall{"m", std::vector<TokenId>(num_tokens, 7)});
+  uint64_t start_text(engine::RequestId id, size_t size_bytes = 1) {
+    EngineJob job = make_job(ApplyTemplateCall{"m", {{{"user", std::string(size_bytes, 'x')}}}});
     job.request = id;
     job.done = [this, id](const Result<ReplyBody>& body) {
       answers_.push_back(std::to_string(id) + ": " +
@@ -293,6 +293,19 @@ TEST_F(EngineClientTest, FailsEverythingOnceTheWorkerIsGivenUp) {
   EXPECT_THAT(late->events, ElementsAre("failed: worker_failed"));
 }
 
+TEST_F(EngineClientTest, SaysWhatHelpsAModelThatCannotBeLoaded) {
+  const auto hint_after = [&](ErrorCode code) {
+    client_.on_spawned();
+    client_.on_load();
+    EXPECT_TRUE(reply(link_.sent.back().id, Error{code, "no"}).ok());
+    client_.on_exit({.kind = ExitKind::kLoadFailed}, WorkerState::kFailed, /*was_its_fault=*/true);
+    return start_request(1)->last_error.hint;
+  };
+  EXPECT_THAT(hint_after(ErrorCode::kModelInvalid), HasSubstr("once its file has changed"));
+  EXPECT_THAT(hint_after(ErrorCode::kConfigInvalid), HasSubstr("correct the settings"));
+  EXPECT_THAT(hint_after(ErrorCode::kInvalidValue), HasSubstr("correct the settings"));
+}
+
 TEST_F(EngineClientTest, LooksForAnotherFileWhileTheModelCannotBeLoaded) {
   const test_support::ScratchFile file(".gguf");
   const std::string path = file.path();
@@ -343,8 +356,8 @@ TEST_F(EngineClientTest, RefusesMoreBytesThanItCanHoldUntilSomeHaveBegun) {
 }
 
 TEST_F(EngineClientTest, HoldsFewerTextsThanRequestsInBytesAndNumber) {
-  start_text(1, 1500);
-  start_text(2, 3000);
+  start_text(1, 3000);
+  start_text(2, 6000);
   EXPECT_THAT(answers_, ElementsAre("2: overloaded"));
   for (const engine::RequestId id : {3, 4, 5}) start_text(id);
   EXPECT_THAT(answers_, ElementsAre("2: overloaded", "5: overloaded"));
@@ -393,6 +406,7 @@ TEST_F(EngineClientTest, LetsNothingWaitForEverForTheConnection) {
   const auto heard = start_request(1);
   pass(30s);
   EXPECT_THAT(heard->events, ElementsAre("failed: overloaded"));
+  EXPECT_THAT(heard->last_error.message, HasSubstr("not taken within 30 s"));
 }
 
 TEST_F(EngineClientTest, CancelsAndHearsNothingMore) {
@@ -498,6 +512,28 @@ TEST_F(EngineClientTest, CountsOnOverRestarts) {
   EXPECT_EQ(after.stats.generated_tokens, 11U);
   EXPECT_EQ(after.stats.running, 2);
   EXPECT_EQ(after.model, "m");
+}
+
+TEST_F(EngineClientTest, CountsWhatItHoldsBackAsWaitingSequences) {
+  const auto num_waiting = [&] {
+    WorkerStatus status;
+    client_.describe(status);
+    return status.stats.waiting;
+  };
+  start_request(1);
+  start_request(2, /*num_choices=*/3);
+  start_text(3);
+  EXPECT_EQ(num_waiting(), 4);
+
+  become_ready();
+  EXPECT_EQ(num_waiting(), 0);
+  StatsNote note;
+  note.stats.waiting = 2;
+  ASSERT_TRUE(say(note).ok());
+  link_.is_full = true;
+  start_request(4);
+
+  EXPECT_EQ(num_waiting(), 3);
 }
 
 TEST_F(EngineClientTest, ReportsAWorkerAsBusyWhileARequestIsAccepted) {

@@ -23,6 +23,8 @@ constexpr size_t kAllReads = std::numeric_limits<size_t>::max();
 // What goes into our log from one worker in a second; the tail is kept of all.
 constexpr size_t kMaxLogBytesPerSecond = size_t{1} << 20;
 constexpr auto kOomNotePeriod = 5s;
+// What the session tells of itself changes also while no process sends heartbeats.
+constexpr auto kStatusPeriod = 500ms;
 
 }  // namespace
 
@@ -35,6 +37,7 @@ Worker::Worker(WorkerSpec spec, WorkerSession& session, const Clock& clock, std:
       out_(spec_.max_waiting_bytes),
       log_period_start_(clock.now()),
       oom_noted_(clock.now()),
+      status_noted_(clock.now()),
       since_unix_seconds_(clock.unix_seconds()) {
   session_.attach(*this);
 }
@@ -47,6 +50,10 @@ void Worker::on_tick() {
   }
   act(life_.on_tick(now));
   session_.on_tick(now);
+  if (now - status_noted_ >= kStatusPeriod) {
+    ++version_;
+    status_noted_ = now;
+  }
   note_change();
 }
 
@@ -188,7 +195,11 @@ void Worker::on_exit() {
 void Worker::flush() {
   if (!process_ || has_closed_socket_) return;
   const size_t waiting_bytes = out_.pending_bytes();
-  if (!out_.flush(process_->socket_fd()).ok()) out_.clear();  // its end is seen by its descriptor
+  if (!out_.flush(process_->socket_fd()).ok()) {
+    // Its end is seen by its descriptor. That is no room: what waits would count as sent to it.
+    out_.clear();
+    return;
+  }
   if (out_.pending_bytes() < waiting_bytes) session_.on_room();
 }
 
@@ -268,8 +279,9 @@ void Worker::report_draining() {
 }
 
 void Worker::report_file_changed() {
-  log_info("the model file has changed: it is tried again", {{"worker", spec_.id}});
-  act(life_.on_file_changed(clock_.now()));
+  const WorkerActions actions = life_.on_file_changed(clock_.now());
+  if (!actions.empty()) log_info("the model file has changed: it is tried again", {{"worker", spec_.id}});
+  act(actions);
   note_change();
 }
 

@@ -89,7 +89,7 @@ class Worker final : private WorkerLink {
   FrameDecoder decoder_;
   SendBuffer out_;
   std::optional<LogTail> log_tail_;
-  SteadyTime log_period_start_, oom_noted_;
+  SteadyTime log_period_start_, oom_noted_, status_noted_;
   size_t log_period_bytes_ = 0;
   WorkerState seen_state_ = WorkerState::kStarting;
   bool seen_ready_ = false;
