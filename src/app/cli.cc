@@ -224,6 +224,10 @@ int run_cli(std::span<const std::string> arguments, Process process) {
 
   const Result<int> result = run_verb(line, process);
   process.console.out.flush();
+  if (result.ok() && *result == 0 && process.console.out.fail()) {
+    return report(process.console, {ErrorCode::kIoFailed, "what was to be printed could not be written",
+                                    "is the disk of standard output full?"});
+  }
   if (result.ok()) return *result;
   const int signal = process.interrupts.signal();
   if (result.error().code == ErrorCode::kCancelled && signal != 0) {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/limits.gen.h"
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace llama_gpu::supervisor {
@@ -53,6 +54,12 @@ Error EngineClient::unavailable() const {
             is_setting ? "GET /admin/workers says why; correct the settings and start the server again"
                        : "GET /admin/workers says why; it is tried again once its file has changed"};
   }
+  if (load_error_) {
+    return {ErrorCode::kWorkerFailed,
+            "the model '" + spec_.id +
+                "' cannot be loaded now: " + std::string(error_code_info(*load_error_).name),
+            "GET /admin/workers says why; it is tried again without end"};
+  }
   if (has_failed_) {
     return {ErrorCode::kWorkerFailed, "the worker of the model '" + spec_.id + "' ended and is not back yet",
             "send the request again in a moment"};
@@ -90,7 +97,7 @@ void EngineClient::start(EngineJob started) {
   }
   if (is_draining_) {
     fail(job, shutting_down());
-  } else if (is_given_up_) {
+  } else if (is_given_up_ || load_error_) {
     fail(job, unavailable());
   } else if (is_overloaded(job->second)) {
     fail(job, overloaded());
@@ -201,7 +208,12 @@ void EngineClient::on_spawned() {
 }
 
 void EngineClient::on_load() {
-  tried_file_ = stamp_of(spec_.options.model_path);
+  const FileStamp file = stamp_of(spec_.options.model_path);
+  if (info() && file != tried_file_) {
+    log_warning("the model file is not the one that was served before: what is there now is loaded",
+                {{"model", spec_.id}, {"path", spec_.options.model_path}});
+  }
+  tried_file_ = file;
   load_id_ = next_call_id();
   call(load_id_, LoadCall{spec_.id, spec_.options});
 }
@@ -209,6 +221,7 @@ void EngineClient::on_load() {
 void EngineClient::on_ready() {
   is_ready_ = true;
   has_failed_ = false;
+  load_error_.reset();
   send_waiting();
 }
 
@@ -229,7 +242,7 @@ void EngineClient::on_exit(const WorkerExit& exit, WorkerState next, bool was_it
     if (held.is_sent && was_its_fault) ++held.attempts;
     if (next == WorkerState::kStopped) {
       job = fail(job, shutting_down());
-    } else if (is_given_up_) {
+    } else if (is_given_up_ || load_error_) {
       job = fail(job, unavailable());
     } else if (held.has_begun || held.attempts >= kMaxAttempts) {
       job = fail(job, ended(exit));

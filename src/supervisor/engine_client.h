@@ -132,7 +132,7 @@ class EngineClient final : public WorkerSession {
   bool is_ready_ = false;
   bool is_draining_ = false;
   bool is_given_up_ = false;             // until the file changes
-  std::optional<ErrorCode> load_error_;  // of the last load that failed
+  std::optional<ErrorCode> load_error_;  // of the last load, while nothing was loaded after it
   FileStamp tried_file_;                 // as it was when the last worker was told to load it
   SteadyTime next_look_;                 // at the file, while is_given_up_
   bool has_failed_ = false;              // a worker ended, or is about to, since the last became ready

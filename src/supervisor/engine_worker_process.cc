@@ -41,7 +41,7 @@ constexpr int kOomScoreAdjustment = 500;
   } catch (const std::exception& uncaught) {
     log_error("an exception was not caught", {{"reason", uncaught.what()}});
   } catch (...) {
-    // Nothing can be said of it.
+    log_error("something that is no exception was thrown and not caught");
   }
   std::abort();
 }

@@ -405,3 +405,11 @@ def test_serve_refuses_to_be_reached_without_a_key(cli: Cli) -> None:
 
     assert result.returncode == 78
     assert "--api-key" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [["version"], ["list"], ["config", "show"]])
+def test_output_that_cannot_be_written_is_a_failure(verb: list[str]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        result = subprocess.run([PROGRAM, *verb], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == 74
+    assert "could not be written" in result.stderr

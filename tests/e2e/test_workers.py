@@ -217,6 +217,9 @@ def test_a_loaded_model_survives_the_loss_of_its_file(tmp_path: Path) -> None:
 
         os.kill(worker_of(server)["pid"], signal.SIGKILL)
         wait_until(lambda: (worker_of(server)["last_exit"] or {}).get("kind") == "load_failed")
+        refused = httpx.post(server.url + "/v1/completions", json=body, timeout=5)
+        assert refused.status_code == 503 and "Retry-After" in refused.headers
+        assert "file_not_found" in refused.json()["error"]["message"]
         away.rename(copy)
 
         server.wait_until_ready(60)
