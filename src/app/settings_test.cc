@@ -67,7 +67,8 @@ TEST(Settings, NameFileLineColumnAndTheNearestKey) {
   EXPECT_EQ(toml_error("[server]\nprot = 1\n"),
             "c.toml:2:1: 'server.prot' is not a setting; did you mean 'server.port'?");
   EXPECT_EQ(toml_error("port = 1\n"), "c.toml:1:1: 'port' is not a setting; did you mean 'server.port'?");
-  EXPECT_EQ(toml_error("[engin]\nthreads = 1\n"), "c.toml:1:2: 'engin' is not a setting");
+  EXPECT_EQ(toml_error("[engin]\nthreads = 1\n"),
+            "c.toml:1:2: 'engin' is not a setting; did you mean '[engine]'?");
   EXPECT_EQ(toml_error("[server]\nmodel_dir = \"x\"\n"), "c.toml:2:1: 'server.model_dir' is not a setting");
 }
 
