@@ -52,8 +52,8 @@ struct EngineJob {
 // The requests of one model, and what becomes of them when its worker does.
 //
 // A request whose first token was delivered fails with its worker; one that had not begun waits for the next
-// worker, but not for ever, and not once it has met two workers that ended by themselves: it may be the
-// cause. Supervisor thread, where nothing else is said.
+// worker, but not for ever, not while the model cannot be loaded, and not once it has met two workers that
+// ended by themselves: it may be the cause. Supervisor thread, where nothing else is said.
 class EngineClient final : public WorkerSession {
  public:
   // `program` is this program's version; `clock` outlives the client.
