@@ -6,7 +6,7 @@ source "$(dirname "$0")/common.sh"
 BUILD_PACKAGES=(
   build-essential cmake ninja-build pkg-config ccache python3 python3-venv python3-pip python3-yaml ca-certificates curl
   libboost1.81-dev libssl-dev libcurl4-openssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
-  prometheus-cpp-dev libcli11-dev libtomlplusplus-dev libpcre2-dev libutf8proc-dev libedit-dev zlib1g-dev
+  prometheus-cpp-dev libcli11-dev libtomlplusplus-dev libseccomp-dev libpcre2-dev libutf8proc-dev libedit-dev zlib1g-dev
   libgtest-dev libgmock-dev) # the tests are configured with the program, though not built
 TEST_PACKAGES=(
   clang-19 clang-tidy-19 clang-format-19 lld-19 libclang-rt-19-dev llvm-19

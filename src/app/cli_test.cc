@@ -9,7 +9,7 @@
 
 #include "app/console_fake.h"
 #include "app/http_server_fake.h"
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 #include "base/log.h"
 
 namespace llama_gpu::app {

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 #include "formats/mapped_file.h"
 
 namespace llama_gpu::app {

@@ -13,7 +13,7 @@
 #include <sstream>
 #include <thread>
 
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 
 namespace llama_gpu::app {
 namespace {

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 
 namespace llama_gpu::app {
 namespace {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "app/sha256.h"
+#include "base/sha256.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strings.h"

@@ -8,8 +8,8 @@
 #include <filesystem>
 
 #include "app/http_server_fake.h"
-#include "app/sha256.h"
-#include "app/temporary_folder_fake.h"
+#include "base/sha256.h"
+#include "base/temporary_folder_fake.h"
 #include "base/failpoint.h"
 
 namespace llama_gpu::app {

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 
 namespace llama_gpu::app {
 namespace {

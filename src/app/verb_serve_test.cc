@@ -17,7 +17,7 @@
 
 #include "app/cli.h"
 #include "app/http_client.h"
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/strings.h"

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/file.h"
 
-namespace llama_gpu::app {
+namespace llama_gpu {
 
 // A folder of its own for a test, removed with its contents.
 class TemporaryFolder {
@@ -38,4 +38,4 @@ class TemporaryFolder {
   std::string path_;
 };
 
-}  // namespace llama_gpu::app
+}  // namespace llama_gpu

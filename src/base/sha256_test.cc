@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "app/sha256.h"
+#include "base/sha256.h"
 
 #include <gtest/gtest.h>
 
-#include "app/temporary_folder_fake.h"
+#include "base/temporary_folder_fake.h"
 
-namespace llama_gpu::app {
+namespace llama_gpu {
 namespace {
 
 TEST(Sha256, IsThatOfTheStandardsExample) {
@@ -17,6 +17,15 @@ TEST(Sha256, IsThatOfTheStandardsExample) {
   EXPECT_EQ(*sha256_of_file(folder.write("b", ""), cancelled),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_FALSE(sha256_of_file(folder.path("missing"), cancelled).ok());
+}
+
+TEST(Sha256, TakesItsBytesInPieces) {
+  Sha256 digest;
+  digest.add("a");
+  digest.add("");
+  digest.add("bc");
+
+  EXPECT_EQ(digest.finish(), sha256_of("abc"));
 }
 
 TEST(Sha256, StopsWhenAsked) {
@@ -33,4 +42,4 @@ TEST(Sha256, KnowsItsForm) {
 }
 
 }  // namespace
-}  // namespace llama_gpu::app
+}  // namespace llama_gpu

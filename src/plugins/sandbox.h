@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "plugins/manifest.h"
+
+namespace llama_gpu::plugins {
+
+// What a plugin's process is held to.
+struct SandboxPolicy {
+  std::string package_folder;  // read, execute
+  std::string data_folder;     // read, write; also the working directory and HOME
+  PluginPermissions permissions;
+  PluginLimits limits;
+};
+
+// The layers of protection; each stands alone.
+enum class SandboxLayer : uint8_t {
+  kNoNewPrivileges,
+  kResourceLimits,  // setrlimit
+  kNamespaces,      // user, mount, pid, net (without the network permission), ipc, uts
+  kLandlock,        // files, and TCP where the kernel can
+  kSyscallFilter,   // seccomp
+};
+std::string_view sandbox_layer_name(SandboxLayer layer);
+
+// What became of a layer.
+struct LayerReport {
+  SandboxLayer layer;
+  bool is_active = false;
+  std::string reason;  // why not
+};
+
+// What the kernel of this machine offers, tried in a child process. Thread-safe.
+std::vector<LayerReport> probe_sandbox();
+
+// The command line and environment with which a worker process puts itself into the sandbox and becomes the
+// plugin: `PROGRAM plugin-worker POLICY_JSON -- COMMAND...`. The environment is empty but for PATH, LANG,
+// HOME and LLAMAGPU_PLUGIN_FD.
+struct SandboxedCommand {
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;  // NAME=value
+};
+SandboxedCommand sandboxed_command(const SandboxPolicy& policy, const std::vector<std::string>& command);
+
+// In the child: applies every layer that the kernel has, writes one line of JSON with the reports to stderr
+// ({"sandbox":[...]}), and executes the command. Returns only where that failed: kPluginSandboxFailed, also
+// for a policy that cannot be read or a layer that is there but cannot be applied.
+Status enter_sandbox_and_execute(const std::string& policy_json, const std::vector<std::string>& command);
+
+}  // namespace llama_gpu::plugins
