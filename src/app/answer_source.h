@@ -20,7 +20,7 @@ struct AnswerOptions {
   std::optional<int64_t> max_tokens;
   std::optional<double> temperature;
   std::optional<double> top_p;
-  std::optional<uint64_t> seed;
+  std::optional<int64_t> seed;
 };
 
 // How an answer ended.

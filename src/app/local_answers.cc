@@ -21,7 +21,7 @@ Result<AnswerEnd> LocalAnswers::answer(const std::vector<text::ChatMessage>& con
   request.max_tokens = options.max_tokens;
   if (options.temperature) request.sampling.temperature = float(*options.temperature);
   if (options.top_p) request.sampling.top_p = float(*options.top_p);
-  request.sampling.seed = options.seed;
+  if (options.seed) request.sampling.seed = uint64_t(*options.seed);
   const engine::RequestId id = request.id;
   TRY(const engine::SubmitReceipt receipt, engine_->submit(std::move(request)));
 

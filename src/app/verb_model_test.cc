@@ -83,7 +83,7 @@ TEST_F(ModelVerbTest, RunNamesAMissingModelAndBackend) {
   EXPECT_EQ(run({"run", "tinny", "x"}), 66);
   EXPECT_THAT(err_, HasSubstr("did you mean 'tiny'?"));
   EXPECT_EQ(run({"run", "tiny", "x", "--backend", "gpu"}), 2);
-  EXPECT_THAT(err_, HasSubstr("unknown backend 'gpu', this program has 'cpu', 'reference'"));
+  EXPECT_THAT(err_, HasSubstr("--backend: 'gpu' is not valid, expected one of cpu, reference"));
 }
 
 TEST_F(ModelVerbTest, RunEndsWithTheSignalsCode) {

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "app/backends.h"
+#include "app/flag_checks.h"
 #include "app/local_answers.h"
 #include "app/model_library.h"
 #include "app/remote_answers.h"
@@ -30,12 +31,13 @@ class RunVerb final : public Verb {
     command.add_flag("--insecure", insecure_, "With --url: send the API key over plain http, too");
     command.add_option("--system", system_, "System prompt");
     command.add_option("--max-tokens", options_.max_tokens, "Most tokens of an answer")
-        ->check(CLI::Range(1, 1 << 30));
+        ->transform(integer_in(limits::kMaxTokens));
     command.add_option("--temperature", options_.temperature, "0: always the most likely token")
-        ->check(CLI::Range(0.0, 2.0));
+        ->transform(number_in(limits::kTemperature));
     command.add_option("--top-p", options_.top_p, "Share of probability to choose from")
-        ->check(CLI::Range(0.0, 1.0));
-    command.add_option("--seed", options_.seed, "Makes an answer repeatable");
+        ->transform(number_in(limits::kTopP));
+    command.add_option("--seed", options_.seed, "Makes an answer repeatable")
+        ->transform(integer_in(limits::kSeed));
   }
 
   std::span<const SettingId> setting_flags() const override { return kRunSettings; }
