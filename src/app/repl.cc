@@ -57,8 +57,7 @@ std::optional<std::string> Repl::read_prompt() {
       std::optional<std::string> quoted = read_quoted(trim(line.text).substr(kQuotes.size()));
       if (quoted) return quoted;
     }
-    // SIGTERM ends also a chat.
-    if (parts_.interrupts.signal() == SIGTERM) return std::nullopt;
+    if (parts_.interrupts.ends_program()) return std::nullopt;
     parts_.interrupts.clear();
     parts_.console.err << "\n(/bye or Ctrl-D ends the chat)" << std::endl;
   }
@@ -103,7 +102,7 @@ void Repl::answer(std::string prompt) {
 
 int Repl::run() {
   parts_.console.err << "/help lists the commands, Ctrl-D ends" << std::endl;
-  while (parts_.interrupts.signal() != SIGTERM) {
+  while (!parts_.interrupts.ends_program()) {
     std::optional<std::string> prompt = read_prompt();
     if (!prompt) break;
     const std::string_view text = trim(*prompt);
@@ -118,7 +117,7 @@ int Repl::run() {
     }
   }
   parts_.console.err << std::endl;
-  return parts_.interrupts.signal() == SIGTERM ? 128 + SIGTERM : 0;
+  return parts_.interrupts.ends_program() ? 128 + parts_.interrupts.signal() : 0;
 }
 
 }  // namespace llama_gpu::app

@@ -302,7 +302,16 @@ def wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
     pytest.fail("the server did not become ready")
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture
+def hangup_counts() -> Iterator[None]:
+    """The tests may run under nohup, and programs inherit that."""
+    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, kept)
+
+
+@pytest.mark.usefixtures("hangup_counts")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_drains_and_exits_with_0(cli: Cli, sent: signal.Signals) -> None:
     port = free_port()
     with cli.start("serve", "--port", str(port)) as process:
