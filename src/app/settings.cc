@@ -343,6 +343,15 @@ std::string setting_text(const LoadedSettings& settings, SettingId id) {
   return join(std::vector<std::string_view>(list.begin(), list.end()), ",");
 }
 
+std::string given_flags(const LoadedSettings& settings, std::span<const SettingId> ids) {
+  std::string flags;
+  for (const SettingId id : ids) {
+    if (settings.origin(id).source != SettingSource::kFlag) continue;
+    flags.append(flags.empty() ? "" : ", ").append(setting_info(id).flag);
+  }
+  return flags;
+}
+
 std::string origin_text(const SettingOrigin& origin) {
   switch (origin.source) {
     case SettingSource::kFile:

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,8 @@ std::optional<std::string> nearest_setting(std::string_view key);
 
 // The value as text for people; a secret that is set reads "(set)".
 std::string setting_text(const LoadedSettings& settings, SettingId id);
+// Those of the settings that were given as flags: "--threads, --ctx-size", or "".
+std::string given_flags(const LoadedSettings& settings, std::span<const SettingId> ids);
 // "default", "file /path/config.toml:3:8", "environment LLAMAGPU_PORT", "flag --port"
 std::string origin_text(const SettingOrigin& origin);
 

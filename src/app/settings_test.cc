@@ -260,6 +260,18 @@ TEST(Settings, NameTheFlagOfAWrongValue) {
   EXPECT_EQ(status.error().param, "engine.threads");
 }
 
+TEST(Settings, KnowWhichFlagsWereGiven) {
+  LoadedSettings settings;
+  const SettingId ids[] = {SettingId::kEngineThreads, SettingId::kEngineBackend, SettingId::kEngineCtxSize};
+  EXPECT_EQ(given_flags(settings, ids), "");
+
+  ASSERT_TRUE(apply_environment(settings, Environment({{"LLAMAGPU_ENGINE__BACKEND", "cpu"}})).ok());
+  ASSERT_TRUE(
+      apply_flags(settings, {{SettingId::kEngineThreads, "1"}, {SettingId::kEngineCtxSize, "64"}}).ok());
+
+  EXPECT_EQ(given_flags(settings, ids), "--threads, --ctx-size");
+}
+
 TEST(Settings, NeverShowTheSecretOfAFlag) {
   LoadedSettings settings;
 

@@ -19,6 +19,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kBenchSettings = {SettingId::kEngineThreads, SettingId::kEngineCtxSize,
                                        SettingId::kEngineBackend, SettingId::kEngineKvTokens,
                                        SettingId::kServerApiKey};
+// Those of them that a server decides for itself.
+constexpr std::span<const SettingId> kLocalSettings = std::span(kBenchSettings).first(4);
 
 std::string figure_text(const BenchFigure& figure, double value) {
   if (figure.name.ends_with("bytes_per_second")) return format_size(uint64_t(value)) + "/s";
@@ -78,6 +80,8 @@ class BenchVerb final : public Verb {
   }
 
   Result<BenchReport> remote(VerbContext& context) const {
+    const std::string flags = given_flags(context.settings, kLocalSettings);
+    if (!flags.empty()) warn(context.console, flags + ": no effect with --url, where the server decides");
     const HttpClient http(context.environment, context.interrupts.flag());
     RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
     server.allow_plain_key = insecure_;
