@@ -11,6 +11,7 @@
 #include "app/http_server_fake.h"
 #include "app/temporary_folder_fake.h"
 #include "base/log.h"
+#include "support/gguf_parts.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -205,14 +206,17 @@ TEST_F(CliTest, ListsModels) {
 }
 
 TEST_F(CliTest, PullsAFile) {
+  const std::string contents = test_support::GgufParts{}.bytes();
   const HttpServerFake server(
-      [](const HttpServerFake::Request& request) { return serve_file(request, "GGUFdata", "\"1\""); });
+      [&](const HttpServerFake::Request& request) { return serve_file(request, contents, "\"1\""); });
 
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf"}), 0);
   EXPECT_EQ(out_, folder_.path("models/m.gguf") + "\n");
   EXPECT_THAT(err_, HasSubstr("m.gguf: 100 %"));
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf"}), 0);
-  EXPECT_THAT(err_, HasSubstr("it is there already"));
+  EXPECT_THAT(err_, HasSubstr("it is there already\n"));
+  EXPECT_EQ(run({"pull", server.url() + "/m.gguf", "--force"}), 0);
+  EXPECT_THAT(err_, HasSubstr("100 %"));
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf", "--replace", "--sha256", std::string(64, '0')}), 66);
   EXPECT_EQ(out_, "");
 }
@@ -220,7 +224,7 @@ TEST_F(CliTest, PullsAFile) {
 TEST_F(CliTest, EndsWithTheSignalsCode) {
   interrupts_.raise(SIGINT);
 
-  EXPECT_EQ(run({"pull", folder_.write("m.gguf", "GGUF")}), 130);
+  EXPECT_EQ(run({"pull", folder_.write("m.gguf", test_support::GgufParts{}.bytes())}), 130);
 }
 
 TEST_F(CliTest, SaysWhatAModelFileLacks) {
