@@ -93,6 +93,36 @@ def test_usage_errors_exit_with_2_and_name_the_nearest(cli: Cli) -> None:
     assert "unknown flag '--prot'; did you mean '--port'?" in flag.stderr
 
 
+@pytest.mark.parametrize("flag", [("--threads", "many"), ("--port", "-1"), ("--host", "127.0.0.1:80"), ("--backend", "x")])
+def test_every_wrong_flag_is_a_usage_error(cli: Cli, flag: tuple[str, str]) -> None:
+    result = cli("serve", *flag)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"llama-gpu: {flag[0]}: '{flag[1]}' is not valid, expected " in result.stderr
+    assert "`llama-gpu serve --help`" in result.stderr
+
+
+def test_config_show_and_serve_agree_on_what_is_wrong(cli: Cli, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    for text in ("[server]\nhost = ''", "[models]\ndir = ''", "[models]\naliases = ['x']", "[engine]\nbackend = 'y'"):
+        config.write_text(text + "\n")
+        shown, served = cli("config", "show", "--config", str(config)), cli("serve", "--config", str(config))
+
+        assert shown.returncode == served.returncode == 78
+        assert shown.stderr == served.stderr
+        assert f"{config}:2:" in shown.stderr
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(cli: Cli) -> None:
+    result = cli("list", LLAMAGPU_THREADS="2")
+
+    assert result.returncode == 0
+    assert result.stderr.splitlines() == [
+        "llama-gpu: warning: environment variable 'LLAMAGPU_THREADS' is not a setting and is ignored; "
+        "did you mean 'LLAMAGPU_ENGINE__THREADS'?"
+    ]
+
+
 def test_list_and_show_know_the_default_model(cli: Cli) -> None:
     listed = json.loads(cli("list", "--json").stdout)["models"]
     shown = json.loads(cli("show", MODEL, "--json").stdout)
