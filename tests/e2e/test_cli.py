@@ -93,7 +93,9 @@ def test_usage_errors_exit_with_2_and_name_the_nearest(cli: Cli) -> None:
     assert "unknown flag '--prot'; did you mean '--port'?" in flag.stderr
 
 
-@pytest.mark.parametrize("flag", [("--threads", "many"), ("--port", "-1"), ("--host", "127.0.0.1:80"), ("--backend", "x")])
+@pytest.mark.parametrize(
+    "flag", [("--threads", "many"), ("--port", "-1"), ("--host", "127.0.0.1:80"), ("--backend", "x")]
+)
 def test_every_wrong_flag_is_a_usage_error(cli: Cli, flag: tuple[str, str]) -> None:
     result = cli("serve", *flag)
 
