@@ -353,7 +353,11 @@ void GenerationExchange::cancel_requests() {
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name) {
   if (auto model = host.find_model(name)) return *std::move(model);
   std::string served;
-  for (const auto& model : host.models()) served += (served.empty() ? "'" : ", '") + model.id + "'";
+  const auto add = [&](const std::string& known) { served += (served.empty() ? "'" : ", '") + known + "'"; };
+  for (const auto& model : host.models()) {
+    add(model.id);
+    std::ranges::for_each(model.aliases, add);
+  }
   return Error{ErrorCode::kModelNotFound, "the model '" + escape_line(name, 100) + "' is not served",
                served.empty() ? "no model is served" : "served: " + served, "model"};
 }

@@ -96,7 +96,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   bool has_ended_ = false;
 };
 
-// The model of that name, or kModelNotFound naming those that are served.
+// The model of that name, or kModelNotFound naming all names that are served, aliases among them.
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name);
 
 // The same for a request that need not name a model: nullopt is the first that is served.

@@ -132,11 +132,11 @@ TEST_F(GenerationExchangeTest, ScoresAPromptWithoutGenerating) {
   EXPECT_EQ(document(*writer)["usage"]["completion_tokens"], 0);
 }
 
-TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAre) {
+TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAreWithTheirAliases) {
   const auto writer = call(handlers::create_completion, R"({"model":"nope","prompt":"x"})");
 
   EXPECT_EQ(writer->head().status, 404);
-  EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("'fake'")));
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("served: 'fake', 'alias'")));
   EXPECT_EQ(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->head().status, 404);
   host_.set_models({});
   EXPECT_THAT(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->body(),
