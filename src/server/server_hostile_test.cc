@@ -71,6 +71,15 @@ TEST_F(ServerTest, RefusesForeignNamesAndSites) {
               AllOf(StartsWith("HTTP/1.1 403"), Not(HasSubstr("Access-Control"))));
 }
 
+TEST_F(ServerTest, ClosesBehindARequestWithoutAHost) {
+  start();
+  const auto client = connect();
+  client->send("GET /livez HTTP/1.1\r\n\r\n" + get("/version"));
+
+  EXPECT_THAT(client->read_all(), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Connection: close"),
+                                        Not(HasSubstr("\"version\""))));
+}
+
 TEST_F(ServerTest, DropsARequestThatTrickles) {
   ServerOptions options;
   options.timeouts.head = milliseconds(20);
@@ -163,6 +172,22 @@ TEST_F(ServerTest, RefusesConnectionsOverTheLimit) {
   EXPECT_THAT(connect()->read_all(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
   first->send(get("/livez"));
   EXPECT_THAT(first->read_answer(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, BoundsHowManyConnectionsAreBeingRefused) {
+  ServerOptions options{.max_connections = 1};
+  options.limits.max_refused_connections = 1;
+  options.timeouts.linger = seconds(60);
+  start(options);
+  const auto served = connect();
+  served->send(get("/livez"));
+  served->read_answer();
+  const auto refused = connect();
+  EXPECT_THAT(refused->read_answer(), StartsWith("HTTP/1.1 503"));
+
+  EXPECT_EQ(connect()->read_all(), "");
+  served->send(get("/livez"));
+  EXPECT_THAT(served->read_answer(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(ServerTest, AnswersBesideHundredsOfIdleConnections) {

@@ -29,6 +29,7 @@ struct HttpLimits {
   int64_t max_waiting_news_bytes_of_all = int64_t{256} << 20;  // beyond, those with over a MiB of it end
   size_t max_pipelined_bytes = size_t{64} << 10;     // of requests behind the one that is being answered
   size_t always_held_body_bytes = size_t{64} << 10;  // of each body, whatever the others hold
+  int64_t max_refused_connections = 64;  // at once, above max_connections; beyond, closed without a word
 };
 
 // What a Server is started with.
