@@ -207,6 +207,7 @@ void GenerationExchange::launch() {
     engine::GenerationRequest& request = call_.requests[i];
     request.id = server_.host.next_request_id();
     request.trace_id = request_id_;
+    request.received_ns = std::chrono::nanoseconds(received_.time_since_epoch()).count();
     request_ids_.push_back(request.id);
     server_.host.generate(model_id_, std::move(request),
                           std::make_shared<Observer>(mailbox_, i, server_.clock));
@@ -257,7 +258,8 @@ void GenerationExchange::take_update(const News& news, const engine::SequenceUpd
   if (choice.has_finished) return;
   usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());
   usage_.cached_tokens = std::max<int64_t>(usage_.cached_tokens, update.num_cached_prompt_tokens);
-  if (update.queue_microseconds) {
+  // Once more after a worker that ended before the first token.
+  if (update.queue_microseconds && !std::exchange(choice.was_scheduled, true)) {
     server_.metrics.observe(telemetry::Histogram::kQueueTimeSeconds,
                             static_cast<double>(*update.queue_microseconds) * 1e-6, {model_id_});
   }

@@ -57,6 +57,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
 
   // What is known of one choice.
   struct Choice {
+    bool was_scheduled = false;
     bool has_finished = false;
     std::optional<SteadyTime> last_token = {};
   };

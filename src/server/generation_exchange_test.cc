@@ -395,13 +395,16 @@ TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
   const auto writer = chat(R"(,"stream":true)");
   const auto request = host_.wait_for_request();
   request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2, 3}});
+  EXPECT_EQ(request.request.received_ns, std::chrono::nanoseconds(clock_.now().time_since_epoch()).count());
   clock_.advance(milliseconds(100));
   auto first = update("a");
   first.queue_microseconds = 20'000;
   request.observer->on_update(first);
   writer->run_posted();
   clock_.advance(milliseconds(50));
-  request.observer->on_update(update("b", FinishReason::kStop));
+  auto last = update("b", FinishReason::kStop);
+  last.queue_microseconds = 90'000;  // as a second worker would say
+  request.observer->on_update(last);
   writer->run_posted();
 
   const std::string text = metrics_.expose();

@@ -128,7 +128,8 @@ struct WireFields<GenerationRequest> {
                                            field("stop", &GenerationRequest::stop),
                                            field("ignore_eos", &GenerationRequest::ignore_eos),
                                            field("top_logprobs", &GenerationRequest::top_logprobs),
-                                           field("prompt_logprobs", &GenerationRequest::prompt_logprobs)};
+                                           field("prompt_logprobs", &GenerationRequest::prompt_logprobs),
+                                           field("received_ns", &GenerationRequest::received_ns)};
 };
 
 template <>

@@ -39,6 +39,7 @@ GenerationRequest full_request() {
   request.ignore_eos = true;
   request.top_logprobs = 0;
   request.prompt_logprobs = true;
+  request.received_ns = int64_t{1} << 60;
   return request;
 }
 
@@ -148,6 +149,7 @@ TEST(EngineProtocol, CarriesEveryValueOfARequest) {
   EXPECT_EQ(got.max_tokens, 10);
   EXPECT_THAT(got.stop, ElementsAre("\n", "###"));
   EXPECT_EQ(got.top_logprobs, 0);
+  EXPECT_EQ(got.received_ns, int64_t{1} << 60);
 }
 
 TEST(EngineProtocol, CarriesEveryWorkerMessageUnchanged) {
