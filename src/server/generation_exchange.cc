@@ -243,6 +243,7 @@ void GenerationExchange::take(const News& news) {
 }
 
 void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
+  ++num_accepted_;
   const auto num_tokens = static_cast<int64_t>(receipt.prompt_tokens.size());
   usage_.prompt_tokens += num_tokens;
   server_.metrics.add(telemetry::Counter::kPromptTokensTotal, static_cast<double>(num_tokens), {model_id_});
@@ -287,6 +288,13 @@ void GenerationExchange::measure(Choice& choice, size_t num_tokens, SteadyTime c
                     seconds(came - *choice.last_token) / static_cast<double>(num_tokens), {model_id_});
   }
   choice.last_token = came;
+}
+
+// Every prompt was found good, and no worker has to come back first.
+bool GenerationExchange::is_with_a_worker() const {
+  if (num_accepted_ < call_.requests.size()) return false;
+  const auto model = server_.host.find_model(model_id_);
+  return model && model->is_ready;
 }
 
 void GenerationExchange::begin_stream() {
@@ -338,6 +346,7 @@ void GenerationExchange::on_closed() {
 
 void GenerationExchange::on_silence() {
   if (has_ended_ || !call_.is_stream || writer_->is_congested()) return;
+  if (!has_begun_ && !is_with_a_worker()) return;  // it may still be refused, with a status
   begin_stream();
   writer_->write(kKeepAlive);
 }

@@ -26,8 +26,9 @@ using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(const AnswerHead& he
 //
 // The host's thread puts news into a mailbox; the connection's thread empties it, so that a step's news of
 // all choices become one write. While the client is far behind with reading, its news wait in there, up to a
-// limit; nobody else waits for it. The status line waits for the first token (or the first silence), so that
-// whatever goes wrong before it has a status of its own. Connection's thread only, but for the mailbox.
+// limit; nobody else waits for it. The status line waits for the first token, or for the first silence after
+// a worker took the request (HttpTimeouts::silence), so that whatever goes wrong before it has a status of
+// its own. Connection's thread only, but for the mailbox.
 class GenerationExchange : public ExchangeListener, public std::enable_shared_from_this<GenerationExchange> {
  public:
   // What an API's route knows beyond the call itself.
@@ -72,6 +73,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   void take_receipt(const engine::SubmitReceipt& receipt);
   void take_update(const News& news, const engine::SequenceUpdate& update);
   void measure(Choice& choice, size_t num_tokens, SteadyTime came);
+  bool is_with_a_worker() const;
   void begin_stream();
   void finish();
   void fail(const Error& error);
@@ -91,6 +93,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   std::string events_;  // of this step, not yet written
   Usage usage_;
   SteadyTime received_;
+  size_t num_accepted_ = 0;  // of call_.requests, by a worker
   size_t num_open_choices_ = 0;
   size_t num_echoes_awaited_ = 0;
   bool has_begun_ = false;  // the stream

@@ -253,11 +253,44 @@ TEST_F(GenerationExchangeTest, CancelsWhenTheClientLeaves) {
 
 TEST_F(GenerationExchangeTest, KeepsASilentStreamAliveWithComments) {
   const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2}});
+  writer->run_posted();
   writer->listener()->on_silence();
 
   EXPECT_EQ(writer->head().status, 200);
   EXPECT_EQ(writer->body(), ": keep-alive\n\n");
   writer->close();
+}
+
+TEST_F(GenerationExchangeTest, HoldsTheStatusWhileNoWorkerHasEveryPrompt) {
+  const auto writer = completion(R"("prompt":["a","b"],"stream":true)");
+  const auto first = host_.wait_for_request(0), second = host_.wait_for_request(1);
+  first.observer->on_accepted({.id = first.request.id, .prompt_tokens = {1}});
+  writer->run_posted();
+  writer->listener()->on_silence();
+  EXPECT_FALSE(writer->has_begun());
+
+  second.observer->on_failed(Error{ErrorCode::kWorkerFailed, "the model cannot be loaded"});
+  writer->run_posted();
+  EXPECT_EQ(writer->head().status, 503);
+  EXPECT_NE(writer->head().headers.find("Retry-After"), std::nullopt);
+}
+
+TEST_F(GenerationExchangeTest, HoldsTheStatusWhileItsWorkerIsReplaced) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1}});
+  writer->run_posted();
+  auto models = host_.models();
+  models[0].is_ready = false;
+  host_.set_models(models);
+  writer->listener()->on_silence();
+  EXPECT_FALSE(writer->has_begun());
+
+  request.observer->on_failed(Error{ErrorCode::kWorkerFailed, "it did not come back"});
+  writer->run_posted();
+  EXPECT_EQ(writer->head().status, 503);
 }
 
 TEST_F(GenerationExchangeTest, HoldsBackWhileTheClientIsFarBehind) {

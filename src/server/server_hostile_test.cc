@@ -332,12 +332,31 @@ TEST_F(ServerTest, CutsOffAReaderThatStopsReading) {
     std::this_thread::yield();
 }
 
+TEST_F(ServerTest, GivesAStreamThatNoWorkerTookAStatusOfItsOwnAndNoticesThatItsClientLeft) {
+  ServerOptions options;
+  options.timeouts.silence = milliseconds(1);
+  start(options);
+  const auto refused = connect(), leaving = connect();
+  refused->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto first = host_.wait_for_request(0);
+  leaving->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto second = host_.wait_for_request(1);
+  std::this_thread::sleep_for(milliseconds(20));  // many silences
+
+  first.observer->on_failed(Error{ErrorCode::kWorkerFailed, "it did not come back"});
+  EXPECT_THAT(refused->read_answer(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
+  leaving->close();
+  EXPECT_EQ(host_.wait_for_cancels(2).back(), second.request.id);
+}
+
 TEST_F(ServerTest, KeepsASilentStreamAlive) {
   ServerOptions options;
   options.timeouts.silence = milliseconds(10);
   start(options);
   const auto client = connect();
   client->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1}});
 
   EXPECT_THAT(client->read_until(": keep-alive\n\n"), StartsWith("HTTP/1.1 200 OK"));
   EXPECT_THAT(client->read_until(": keep-alive\n\n"), HasSubstr("keep-alive"));
