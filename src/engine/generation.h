@@ -56,6 +56,7 @@ struct GenerationRequest {
   bool ignore_eos = false;
   std::optional<int32_t> top_logprobs;  // none: no logprobs; 0: of the chosen token; up to 20
   bool prompt_logprobs = false;         // echo with logprobs: also score the prompt
+  bool wants_prompt_text = false;       // echo of token ids: the receipt holds their text
   // When the client's request came, on this machine's steady clock; none: with its submit.
   std::optional<int64_t> received_ns = {};
 };
@@ -75,6 +76,7 @@ struct TokenLogprob {
 struct SubmitReceipt {
   RequestId id = 0;
   std::vector<TokenId> prompt_tokens;
+  std::optional<std::string> prompt_text = {};  // where it was asked for; filled in by the worker
 };
 
 // News of one choice of one request after a step.

@@ -146,7 +146,7 @@ void GenerationExchange::start(const Exchange& exchange, GenerationCall call, co
   const auto self = std::make_shared<GenerationExchange>(exchange, std::move(call), api);
   self->model_id_ = model->id;
   exchange.writer->listen(self);
-  self->prepare();
+  self->launch();
 }
 
 GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall call, const Api& api)
@@ -159,52 +159,24 @@ GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall 
   const auto per_prompt = static_cast<size_t>(call_.requests.front().num_choices);
   choices_.resize(call_.requests.size() * per_prompt);
   num_open_choices_ = choices_.size();
-  form_ = {.is_stream = call_.is_stream,
-           .include_usage = call_.include_usage,
-           .num_choices = static_cast<int32_t>(choices_.size()),
-           .has_logprobs = call_.requests.front().top_logprobs.has_value(),
-           .echoed = {}};
-}
-
-// An echoed prompt of token ids needs its text before anything is answered.
-void GenerationExchange::prepare() {
-  if (call_.echo) {
-    form_.echoed.resize(choices_.size());
-    for (size_t i = 0; i < call_.requests.size(); ++i) echo_text_of(i);
-  }
-  if (num_echoes_awaited_ == 0) launch();
-}
-
-void GenerationExchange::echo_text_of(size_t prompt_idx) {
-  const size_t per_prompt = choices_.size() / call_.requests.size();
-  const auto first = form_.echoed.begin() + static_cast<std::ptrdiff_t>(prompt_idx * per_prompt);
-  const engine::Prompt& prompt = call_.requests[prompt_idx].prompt;
-  if (const auto* text = std::get_if<engine::TextPrompt>(&prompt)) {
-    std::fill_n(first, per_prompt, text->text);
-    return;
-  }
-  ++num_echoes_awaited_;
-  const auto on_text = [weak = weak_from_this(), writer = writer_, first,
-                        per_prompt](Result<std::string> text) {
-    writer->post([weak, first, per_prompt, text = std::move(text)] {
-      const auto self = weak.lock();
-      if (!self || self->has_ended_) return;
-      if (!text.ok()) return self->fail(text.error());
-      std::fill_n(first, per_prompt, *text);
-      if (--self->num_echoes_awaited_ == 0) self->launch();
-    });
-  };
-  request_ids_.push_back(server_.host.detokenize(model_id_, std::get<std::vector<TokenId>>(prompt), on_text));
 }
 
 void GenerationExchange::launch() {
-  AnswerHead head{.id = random_id(api_.id_prefix),
-                  .created_unix_seconds = server_.clock.unix_seconds(),
-                  .model = call_.model};
-  renderer_ = api_.make_renderer(head, std::move(form_));
+  const AnswerHead head{.id = random_id(api_.id_prefix),
+                        .created_unix_seconds = server_.clock.unix_seconds(),
+                        .model = call_.model};
+  renderer_ = api_.make_renderer(head, {.is_stream = call_.is_stream,
+                                        .include_usage = call_.include_usage,
+                                        .num_choices = static_cast<int32_t>(choices_.size()),
+                                        .has_logprobs = call_.requests.front().top_logprobs.has_value()});
   mailbox_ = std::make_shared<Mailbox>(writer_, weak_from_this(), server_);
   for (size_t i = 0; i < call_.requests.size(); ++i) {
     engine::GenerationRequest& request = call_.requests[i];
+    if (const auto* text = std::get_if<engine::TextPrompt>(&request.prompt); text && call_.echo) {
+      echo(i, text->text);
+    } else {
+      request.wants_prompt_text = call_.echo;
+    }
     request.id = server_.host.next_request_id();
     request.trace_id = request_id_;
     request.received_ns = std::chrono::nanoseconds(received_.time_since_epoch()).count();
@@ -237,24 +209,30 @@ void GenerationExchange::take(const std::vector<News>& batch) {
 }
 
 void GenerationExchange::take(const News& news) {
-  if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what)) return take_receipt(*receipt);
+  if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what))
+    return take_receipt(news.prompt_idx, *receipt);
   if (const auto* error = std::get_if<Error>(&news.what)) return fail(*error);
   take_update(news, std::get<engine::SequenceUpdate>(news.what));
 }
 
-void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
+void GenerationExchange::take_receipt(size_t prompt_idx, const engine::SubmitReceipt& receipt) {
   ++num_accepted_;
+  if (receipt.prompt_text) echo(prompt_idx, *receipt.prompt_text);
   const auto num_tokens = static_cast<int64_t>(receipt.prompt_tokens.size());
   usage_.prompt_tokens += num_tokens;
   server_.metrics.add(telemetry::Counter::kPromptTokensTotal, static_cast<double>(num_tokens), {model_id_});
 }
 
+void GenerationExchange::echo(size_t prompt_idx, std::string_view text) {
+  for (size_t i = 0; i < choices_per_prompt(); ++i)
+    renderer_->echo(static_cast<int32_t>(prompt_idx * choices_per_prompt() + i), text);
+}
+
 void GenerationExchange::take_update(const News& news, const engine::SequenceUpdate& update) {
-  const size_t per_prompt = choices_.size() / call_.requests.size();
-  if (update.choice < 0 || static_cast<size_t>(update.choice) >= per_prompt) {
+  if (update.choice < 0 || static_cast<size_t>(update.choice) >= choices_per_prompt()) {
     return fail(Error{ErrorCode::kInternal, "the engine answered a choice that was not asked for"});
   }
-  const size_t index = news.prompt_idx * per_prompt + static_cast<size_t>(update.choice);
+  const size_t index = news.prompt_idx * choices_per_prompt() + static_cast<size_t>(update.choice);
   Choice& choice = choices_[index];
   if (choice.has_finished) return;
   usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());

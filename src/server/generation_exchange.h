@@ -64,14 +64,14 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   };
 
   // The steps, in the order in which they come.
-  void prepare();
-  void echo_text_of(size_t prompt_idx);
   void launch();
   void read_mail();
   void take(const std::vector<News>& batch);
   void take(const News& news);
-  void take_receipt(const engine::SubmitReceipt& receipt);
+  void take_receipt(size_t prompt_idx, const engine::SubmitReceipt& receipt);
+  void echo(size_t prompt_idx, std::string_view text);
   void take_update(const News& news, const engine::SequenceUpdate& update);
+  size_t choices_per_prompt() const { return choices_.size() / call_.requests.size(); }
   void measure(Choice& choice, size_t num_tokens, SteadyTime came);
   bool is_with_a_worker() const;
   void begin_stream();
@@ -85,7 +85,6 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   std::string model_id_;  // as the host knows it
   GenerationCall call_;
   Api api_;
-  AnswerForm form_;
   std::unique_ptr<AnswerRenderer> renderer_;
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<engine::RequestId> request_ids_;  // handed to the host
@@ -95,7 +94,6 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   SteadyTime received_;
   size_t num_accepted_ = 0;  // of call_.requests, by a worker
   size_t num_open_choices_ = 0;
-  size_t num_echoes_awaited_ = 0;
   bool has_begun_ = false;  // the stream
   bool has_ended_ = false;
 };

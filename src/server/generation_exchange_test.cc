@@ -396,32 +396,19 @@ TEST_F(GenerationExchangeTest, EndsWhenTheServerStops) {
   EXPECT_EQ(host_.num_cancels(), 1U);
 }
 
-TEST_F(GenerationExchangeTest, WaitsForTheTextOfAnEchoedPromptOfTokens) {
-  host_.set_script({"c"});
-  host_.hold_calls(true);
-  const auto writer = completion(R"("prompt":[97,98],"echo":true)");
-  EXPECT_EQ(host_.num_requests(), 0U);
+TEST_F(GenerationExchangeTest, EchoesTokenIdsAsTheWorkerReadsThem) {
+  const auto writer = completion(R"("prompt":[[97,98],"text"],"echo":true,"max_tokens":1)");
+  const auto ids = host_.wait_for_request(0), text = host_.wait_for_request(1);
+  EXPECT_TRUE(ids.request.wants_prompt_text);
+  EXPECT_FALSE(text.request.wants_prompt_text);
 
-  host_.release_held();
+  text.observer->on_update(update("!", FinishReason::kLength));
+  ids.observer->on_accepted({.id = ids.request.id, .prompt_tokens = {97, 98}, .prompt_text = "ab"});
+  ids.observer->on_update(update("c", FinishReason::kLength));
   writer->run_posted();
+
   EXPECT_EQ(document(*writer)["choices"][0]["text"], "abc");
-}
-
-TEST_F(GenerationExchangeTest, FailsWhereThatTextCannotBeHad) {
-  host_.set_call_error(Error{ErrorCode::kInvalidValue, "token 97 is not in the vocabulary"});
-  const auto writer = completion(R"("prompt":[[97],[98]],"echo":true)");
-
-  EXPECT_EQ(writer->head().status, 400);
-}
-
-TEST_F(GenerationExchangeTest, ForgetsAnEchoWhoseClientLeft) {
-  host_.hold_calls(true);
-  const auto writer = completion(R"("prompt":[97],"echo":true)");
-  writer->close();
-  host_.release_held();
-  writer->run_posted();
-
-  EXPECT_EQ(host_.num_requests(), 0U);
+  EXPECT_EQ(document(*writer)["choices"][1]["text"], "text!");
 }
 
 TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
