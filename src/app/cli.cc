@@ -189,7 +189,7 @@ std::string missing_verb(CommandLine& line) {
 // What CLI11 found wrong, in the words of all other messages. Its texts begin with the flag and a colon, or
 // have the flag in them.
 std::string parse_problem(CommandLine& line, const CLI::ParseError& error) {
-  const std::string text = error.what();
+  std::string text = error.what();
   const std::string flag = text.substr(0, text.find(':'));
   switch (CLI::ExitCodes(error.get_exit_code())) {
     case CLI::ExitCodes::ExtrasError:

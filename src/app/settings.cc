@@ -79,10 +79,9 @@ Status apply_variable(LoadedSettings& settings, SettingId id, const Environment&
       return set_from_text(settings, id, value, {SettingSource::kEnvironment, std::string(name)});
     }
     if (!info.is_secret) continue;
-    TRY(std::optional<std::string> secret, read_secret_file(environment, name));
+    TRY(const std::optional<std::string> secret, read_secret_file(environment, name));
     if (secret) {
-      return set_string(settings, id, *std::move(secret),
-                        {SettingSource::kEnvironment, std::string(name) + "_FILE"});
+      return set_string(settings, id, *secret, {SettingSource::kEnvironment, std::string(name) + "_FILE"});
     }
   }
   return {};
@@ -199,7 +198,7 @@ Status set_boolean(LoadedSettings& settings, SettingId id, bool value, SettingOr
   return {};
 }
 
-Status set_string(LoadedSettings& settings, SettingId id, std::string value, SettingOrigin origin) {
+Status set_string(LoadedSettings& settings, SettingId id, std::string_view value, SettingOrigin origin) {
   const SettingInfo& info = setting_info(id);
   if (info.type == SettingType::kSize) {
     const std::optional<int64_t> size = parse_size(value);
@@ -263,7 +262,7 @@ Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view te
     case SettingType::kChoice:
       break;
   }
-  return set_string(settings, id, std::string(text), std::move(origin));
+  return set_string(settings, id, text, std::move(origin));
 }
 
 std::optional<SettingId> find_setting(std::string_view key) {

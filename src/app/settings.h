@@ -77,7 +77,7 @@ std::string origin_text(const SettingOrigin& origin);
 // Puts a value in its place. Shared by the sources; errors as bad_setting.
 Status set_integer(LoadedSettings& settings, SettingId id, int64_t value, SettingOrigin origin);
 Status set_boolean(LoadedSettings& settings, SettingId id, bool value, SettingOrigin origin);
-Status set_string(LoadedSettings& settings, SettingId id, std::string value, SettingOrigin origin);
+Status set_string(LoadedSettings& settings, SettingId id, std::string_view value, SettingOrigin origin);
 Status set_list(LoadedSettings& settings, SettingId id, std::vector<std::string> value, SettingOrigin origin);
 // From text that has no type of its own: environment and flags. A list is split at commas.
 Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view text, SettingOrigin origin);

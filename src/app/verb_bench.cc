@@ -20,7 +20,7 @@ constexpr std::array kBenchSettings = {SettingId::kEngineThreads, SettingId::kEn
                                        SettingId::kEngineBackend, SettingId::kEngineKvTokens,
                                        SettingId::kServerApiKey};
 // Those of them that a server decides for itself.
-constexpr std::span<const SettingId> kLocalSettings = std::span(kBenchSettings).first(4);
+constexpr std::span<const SettingId> kLocalBenchSettings = std::span(kBenchSettings).first(4);
 
 std::string figure_text(const BenchFigure& figure, double value) {
   if (figure.name.ends_with("bytes_per_second")) return format_size(uint64_t(value)) + "/s";
@@ -80,7 +80,7 @@ class BenchVerb final : public Verb {
   }
 
   Result<BenchReport> remote(VerbContext& context) const {
-    const std::string flags = given_flags(context.settings, kLocalSettings);
+    const std::string flags = given_flags(context.settings, kLocalBenchSettings);
     if (!flags.empty()) warn(context.console, flags + ": no effect with --url, where the server decides");
     const HttpClient http(context.environment, context.interrupts.flag());
     RemoteServer server = remote_server(url_, context.settings.values.server.api_key);

@@ -21,7 +21,7 @@ constexpr size_t kMaxPromptBytes = size_t{64} << 20;
 constexpr std::array kRunSettings = {SettingId::kEngineThreads, SettingId::kEngineCtxSize,
                                      SettingId::kEngineBackend, SettingId::kServerApiKey};
 // Those of them that a server decides for itself.
-constexpr std::span<const SettingId> kLocalSettings = std::span(kRunSettings).first(3);
+constexpr std::span<const SettingId> kLocalRunSettings = std::span(kRunSettings).first(3);
 
 // Answers one prompt, from the command line or standard input, or chats when there is none.
 class RunVerb final : public Verb {
@@ -81,7 +81,7 @@ class RunVerb final : public Verb {
 
   Result<std::unique_ptr<AnswerSource>> make_source(VerbContext& context) const {
     if (!url_.empty()) {
-      const std::string flags = given_flags(context.settings, kLocalSettings);
+      const std::string flags = given_flags(context.settings, kLocalRunSettings);
       if (!flags.empty()) warn(context.console, flags + ": no effect with --url, where the server decides");
       return make_remote(context);
     }
