@@ -115,7 +115,7 @@ TEST(Settings, CheckWhatATextSays) {
             "c.toml:2:7: 'models.dir' is '', expected a string that is not empty");
   EXPECT_THAT(toml_error("[server]\nhost = \"\"\n"), HasSubstr("'server.host' is '', expected a host name"));
   EXPECT_EQ(toml_error("[engine]\nbackend = \"gpu\"\n"),
-            "c.toml:2:11: 'engine.backend' is 'gpu', expected one of cpu, reference");
+            "c.toml:2:11: 'engine.backend' is 'gpu', expected one of cpu, reference; did you mean 'cpu'?");
   EXPECT_EQ(
       environment_error({{"LLAMAGPU_HOST", "127.0.0.1:9000"}}),
       "LLAMAGPU_HOST: 'server.host' is '127.0.0.1:9000', expected a host name or an IP address; give the "
