@@ -5,16 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "engine/engine_fixture.h"
+#include "formats/gguf_writer.h"
 
 namespace llama_gpu::engine {
 namespace {
 
 using test_support::Answer;
 using test_support::RecordingListener;
+using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 
 class ThreadedEngineTest : public EngineTest {
@@ -39,6 +43,17 @@ TEST_F(ThreadedEngineTest, AnswersARequestAndSaysWhatItAccepted) {
   EXPECT_EQ(answer.tokens.size(), 24U);
   EXPECT_EQ(answer.finish, FinishReason::kLength);
   EXPECT_EQ(answer.num_updates, 24);
+}
+
+TEST_F(ThreadedEngineTest, CountsTheQueueTimeFromWhenTheClientAsked) {
+  const auto engine = load(options());
+  GenerationRequest request = greedy(1, prompt(1));
+  const auto asked = system_clock().now() - std::chrono::seconds(2);
+  request.received_ns = std::chrono::nanoseconds(asked.time_since_epoch()).count();
+
+  ASSERT_TRUE(engine->submit(std::move(request)).ok());
+
+  EXPECT_THAT(listener_.wait_for(1).queue_microseconds, ElementsAre(Ge(2'000'000U)));
 }
 
 TEST_F(ThreadedEngineTest, ANewEngineGivesTheSameAnswer) {
@@ -269,6 +284,22 @@ TEST_F(ThreadedEngineTest, AFileThatIsNotThereIsATypedError) {
   const auto engine = Engine::load(backends_, missing, listener_);
   ASSERT_FALSE(engine.ok());
   EXPECT_EQ(engine.error().code, ErrorCode::kFileNotFound);
+}
+
+TEST_F(ThreadedEngineTest, AnErrorOfTheContentsNamesTheFile) {
+  EngineOptions spoiled = options();
+  const test_support::ScratchFile file(".gguf");
+  spoiled.model_path = file.path();
+  formats::GgufWriter writer;
+  writer.add_string("general.architecture", "llama");
+  ASSERT_TRUE(writer.write(spoiled.model_path).ok());
+
+  const auto engine = Engine::load(backends_, spoiled, listener_);
+
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.error().code, ErrorCode::kTokenizerInvalid);
+  EXPECT_THAT(engine.error().message,
+              testing::StartsWith("'" + spoiled.model_path + "': metadata key 'tokenizer.ggml.model'"));
 }
 
 TEST_F(ThreadedEngineTest, AModelThatCannotComputeIsRefusedAtLoad) {
