@@ -190,6 +190,7 @@ FORBIDDEN: dict[str, Callable[[], Any]] = {
     "io_uring": lambda: system_call("io_uring_setup", 4, ctypes.create_string_buffer(120)),
     "add_key": lambda: system_call("add_key", b"user", b"probe", b"x", 1, -2),
     "own_session": in_child(os.setsid),
+    "outlive_host": in_child(lambda: check(LIBC.prctl(1, 0))),
     "signal_host": lambda: os.kill(os.getppid(), signal.SIGURG),
     "slow_host_down": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
     "limit_host": limit_host,
