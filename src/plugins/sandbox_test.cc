@@ -217,6 +217,7 @@ struct Machine {
   std::string name;
   std::string conditions;
   std::set<std::string> lacks;
+  friend void PrintTo(const Machine& machine, std::ostream* out) { *out << machine.name; }
 };
 
 class SandboxOnMachines : public SandboxTest, public testing::WithParamInterface<Machine> {

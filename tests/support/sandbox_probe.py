@@ -229,10 +229,10 @@ def outcome(act: Callable[[], Any]) -> str:
 def main() -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     said = {
+        "open": [fd for fd in range(64) if is_open(fd)],  # first: what is not forbidden may open more
         "allowed": {name: outcome(act) for name, act in ALLOWED.items()},
         "forbidden": {name: outcome(act) for name, act in FORBIDDEN.items()},
         "environment": sorted(os.environ),
-        "open": [fd for fd in range(64) if is_open(fd)],
         "user": os.getuid(),
     }
     print(json.dumps(said), file=sys.stderr)
