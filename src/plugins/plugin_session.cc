@@ -2,6 +2,7 @@
 #include "plugins/plugin_session.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -316,7 +317,7 @@ void PluginSession::on_drain() {
   if (num_open_calls() == 0) send_shutdown();
 }
 
-PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit) const {
+PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit, bool was_its_fault) const {
   if (fault_) return *fault_;
   if (exit.kind == ExitKind::kStopped) return {"stopped", "it was told to stop"};
   const std::string timeout = seconds_text(plugin_.manifest.limits.start_timeout);
@@ -324,12 +325,15 @@ PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit) 
   if (exit.kind == ExitKind::kHung && was_greeted_)
     return {"self_test_failed", "it did not end its self-test within " + timeout};
   if (exit.kind == ExitKind::kHung) return {"start_failed", "it did not say hello within " + timeout};
+  // Killed, and not from outside: by the supervisor, for frames that it could not read.
+  if (exit.kind == ExitKind::kCrashed && exit.signal == SIGKILL && was_its_fault)
+    return {"protocol_broken", exit.message};
   return {was_active_ ? "crashed" : "start_failed", describe_exit(exit)};
 }
 
 void PluginSession::on_exit(const supervisor::WorkerExit& exit, supervisor::WorkerState next,
                             bool was_its_fault) {
-  const Fault why = explain(exit);
+  const Fault why = explain(exit, was_its_fault);
   is_active_ = false;
   initialize_id_ = self_test_id_ = health_id_ = 0;
   listener_.on_ended({.exit = exit,

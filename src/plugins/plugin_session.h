@@ -117,7 +117,7 @@ class PluginSession final : public supervisor::WorkerSession {
   void send_shutdown();
   void end_it(Fault fault);
   Status break_with(std::string reason);
-  Fault explain(const supervisor::WorkerExit& exit) const;
+  Fault explain(const supervisor::WorkerExit& exit, bool was_its_fault) const;
 
   const Plugin plugin_;
   Listener& listener_;
