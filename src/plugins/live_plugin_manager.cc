@@ -202,7 +202,7 @@ LivePluginManager::Checked LivePluginManager::check(const InstalledPlugin& plugi
   Result<PluginPackage> package = store_.package(plugin.digest);
   if (package.ok()) checked.package = *package;
   if (!plugin.is_enabled) {
-    checked.state = {PluginState::kStopped, "disabled", ""};
+    checked.state = {PluginState::kStopped, "disable", ""};
     return checked;
   }
   if (!package.ok()) {
@@ -387,7 +387,7 @@ std::vector<RunningPlugins::Switch> LivePluginManager::switches(const Generation
   for (const InstalledPlugin& plugin : planned.plugins) {
     const InstalledPlugin* before = old.find(plugin.id);
     if (plugin.is_enabled || (before != nullptr && *before == plugin)) continue;
-    changes.push_back({.row = make_row(plugin, manifest(plugin.digest), {PluginState::kStopped, "disabled"}),
+    changes.push_back({.row = make_row(plugin, manifest(plugin.digest), {PluginState::kStopped, "disable"}),
                        .keeps_row = true});
   }
   for (const InstalledPlugin& plugin : old.plugins) {

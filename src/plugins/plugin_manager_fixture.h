@@ -80,7 +80,7 @@ class PluginManagerTest : public testing::Test {
                                                                   : "") +
         package.plugin + "[host_api]\nmin = '1.0.0'\nmax = '1.999.0'\n" +
         (package.more.find("[limits]") == std::string::npos
-             ? "[limits]\ncall_timeout_ms = 500\nstart_timeout_ms = 10000\n"
+             ? "[limits]\ncall_timeout_ms = 10000\nstart_timeout_ms = 10000\n"
              : "") +
         package.more + "[config]\n" + package.config;
     CHECK(write_file_atomically(path + "/plugin.toml", manifest).ok(), "a test's file cannot be written");

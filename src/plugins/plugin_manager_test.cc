@@ -166,7 +166,7 @@ TEST_F(PluginManagerTest, BringsBackTheSameSetAfterARestart) {
   ASSERT_TRUE(wait_for_state(PluginState::kStopped, "acme/other"));
   EXPECT_EQ(newest(), before);
   EXPECT_EQ(status().config, R"({"append":" mine"})");
-  EXPECT_EQ(status("acme/other").reason_code, "disabled");
+  EXPECT_EQ(status("acme/other").reason_code, "disable");
   EXPECT_EQ(answer("hi"), "hi mine");
 }
 
@@ -289,11 +289,12 @@ TEST_F(PluginManagerTest, RefusesWhatWouldMissOrMeetAnother) {
 
 TEST_F(PluginManagerTest, RefusesAnotherHostApiAndABadPackage) {
   start();
-  const std::string source = package({});
-  std::string manifest = read_file(source + "/plugin.toml", 1 << 20).value();
-  manifest.replace(manifest.find("1.999.0"), 7, "1.0.0-a");
-  folder_.write(source.substr(folder_.path().size() + 1) + "/plugin.toml", manifest);
-  EXPECT_FALSE(apply({.kind = Kind::kInstall, .source = source}).ok());
+  const std::string source = package({}), path = source + "/plugin.toml";
+  std::string manifest = read_file(path, 1 << 20).value();
+  manifest.replace(manifest.find("min = '1.0.0'"), 13, "min = '2.0.0'");
+  manifest.replace(manifest.find("max = '1.999.0'"), 15, "max = '2.999.0'");
+  ASSERT_TRUE(write_file_atomically(path, manifest).ok());
+  EXPECT_EQ(apply({.kind = Kind::kInstall, .source = source}).error().code, ErrorCode::kPluginIncompatible);
   EXPECT_FALSE(apply({.kind = Kind::kInstall, .source = folder_.path("nothing")}).ok());
   EXPECT_TRUE(manager_->list().empty());
 }

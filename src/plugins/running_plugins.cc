@@ -136,6 +136,7 @@ void RunningPlugins::switch_one(Switch& change, const std::string& reason_code) 
   } else if (old && (change.keeps_row || !change.is_listed)) {
     // The row tells how the old worker ends.
     change.row.state = old->state().state;
+    change.row.reason_code.clear();
     table_.put(std::move(change.row), old->id());
   } else {
     table_.put(std::move(change.row), "");

@@ -43,7 +43,7 @@ class TrustingSession final : public WorkerSession {
   WorkerLink* link_ = nullptr;
 };
 
-Supervisor::Member shell(const std::string& id, const std::string& script, TrustingSession& session) {
+Supervisor::Member shell_member(const std::string& id, const std::string& script, TrustingSession& session) {
   WorkerPolicy policy;
   policy.first_backoff = policy.longest_crash_backoff = 1ms;
   policy.drain_timeout = policy.kill_grace = 20ms;
@@ -60,10 +60,11 @@ bool remove_and_wait(Supervisor& supervisor, const std::string& id) {
 
 TEST(Supervisor, TakesAndGivesUpWorkersWhileOthersRun) {
   TrustingSession first, second;
-  const auto supervisor = Supervisor::start({shell("first", "sleep 1000", first)}, system_clock()).value();
+  const auto supervisor =
+      Supervisor::start({shell_member("first", "sleep 1000", first)}, system_clock()).value();
   ASSERT_TRUE(eventually([&] { return first.is_ready_.load(); }));
 
-  EXPECT_TRUE(supervisor->add(shell("second", "echo hi >&2; sleep 1000", second)));
+  EXPECT_TRUE(supervisor->add(shell_member("second", "echo hi >&2; sleep 1000", second)));
   ASSERT_TRUE(eventually([&] { return second.is_ready_ && second.num_lines_ == 1; }));
   ASSERT_TRUE(
       eventually([&] { return supervisor->workers().size() == 2 && supervisor->workers()[1].pid > 0; }));
@@ -88,7 +89,8 @@ TEST(Supervisor, SaysAtOnceThatAnUnknownWorkerIsGone) {
 
 TEST(Supervisor, TellsAllWhoRemoveTheSameWorker) {
   TrustingSession session;
-  const auto supervisor = Supervisor::start({shell("one", "sleep 1000", session)}, system_clock()).value();
+  const auto supervisor =
+      Supervisor::start({shell_member("one", "sleep 1000", session)}, system_clock()).value();
   ASSERT_TRUE(eventually([&] { return session.is_ready_.load(); }));
   std::promise<void> gone;
   ASSERT_TRUE(supervisor->remove("one", [&] { gone.set_value(); }));
@@ -99,7 +101,7 @@ TEST(Supervisor, TellsAllWhoRemoveTheSameWorker) {
 
 TEST(Supervisor, RemovesAWorkerThatCannotBeStarted) {
   TrustingSession session;
-  Supervisor::Member member = shell("none", "", session);
+  Supervisor::Member member = shell_member("none", "", session);
   member.spec.command.program = "/does/not/exist";
   member.spec.policy.first_backoff = member.spec.policy.longest_backoff = 1h;
   const auto supervisor = Supervisor::start({}, system_clock()).value();
@@ -111,7 +113,7 @@ TEST(Supervisor, RemovesAWorkerThatCannotBeStarted) {
 TEST(Supervisor, KillsAWorkerThatItsSessionBlames) {
   TrustingSession session;
   session.ends_late_ = true;
-  Supervisor::Member member = shell("bad", "trap '' TERM; while true; do sleep 1; done", session);
+  Supervisor::Member member = shell_member("bad", "trap '' TERM; while true; do sleep 1; done", session);
   member.spec.policy.drain_timeout = 1h;
   const auto supervisor = Supervisor::start({std::move(member)}, system_clock()).value();
   ASSERT_TRUE(eventually([&] { return session.is_ready_.load(); }));
@@ -121,7 +123,7 @@ TEST(Supervisor, KillsAWorkerThatItsSessionBlames) {
 
 TEST(Supervisor, EndsRemovalsThatAreUnderWayWhenItStopsAndTakesNothingAfter) {
   TrustingSession session, late;
-  auto supervisor = Supervisor::start({shell("one", "sleep 1000", session)}, system_clock()).value();
+  auto supervisor = Supervisor::start({shell_member("one", "sleep 1000", session)}, system_clock()).value();
   ASSERT_TRUE(eventually([&] { return session.is_ready_.load(); }));
   std::atomic<int> num_gone = 0;
   ASSERT_TRUE(supervisor->remove("one", [&] { ++num_gone; }));
@@ -129,7 +131,7 @@ TEST(Supervisor, EndsRemovalsThatAreUnderWayWhenItStopsAndTakesNothingAfter) {
   supervisor->stop();
 
   EXPECT_EQ(num_gone, 1);
-  EXPECT_FALSE(supervisor->add(shell("late", "sleep 1000", late)));
+  EXPECT_FALSE(supervisor->add(shell_member("late", "sleep 1000", late)));
   EXPECT_FALSE(supervisor->remove("one", [&] { ++num_gone; }));
   supervisor.reset();
   EXPECT_EQ(num_gone, 1);
@@ -147,7 +149,7 @@ TEST(Supervisor, TakesWorkersFromManyThreads) {
   for (int i = 0; i < kWorkers; ++i) {
     threads.emplace_back([&, i] {
       const std::string id = "w" + std::to_string(i);
-      supervisor->add(shell(id, "sleep 1000", *sessions[static_cast<size_t>(i)]));
+      supervisor->add(shell_member(id, "sleep 1000", *sessions[static_cast<size_t>(i)]));
       (void)supervisor->workers();
       supervisor->remove(id, [&] { ++num_gone; });
     });

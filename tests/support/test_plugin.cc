@@ -62,6 +62,16 @@ void leak() {
   for (int i = 0; i < 16; ++i) leaked.push_back(std::make_unique<char[]>(size_t{64} << 20));
 }
 
+// On both ways at once.
+void chatter() {
+  for (int i = 0; i < 20'000; ++i) {
+    std::fprintf(stderr, "line %d of a plugin that talks too much\n", i);
+    send_json({{"jsonrpc", "2.0"},
+               {"method", "log"},
+               {"params", {{"level", "info"}, {"message", std::string(100, 'x')}}}});
+  }
+}
+
 void initialize(const Json& id, const Json& params) {
   config = params.at("config");
   data_folder = params.at("data_folder");
@@ -108,6 +118,7 @@ bool misbehave(const std::string& how, const Json& id) {
   if (how == "bad_verdict") return answer(id, {{"action", "perhaps"}}), true;
   if (how == "step_frame") return send_raw(encode_frame(FrameKind::kStep, "x").value()), true;
   if (how == "closes_socket") return ::shutdown(kWorkerSocketFd, SHUT_RDWR), true;
+  if (how == "chatters") chatter();
   if (how == "reply_twice") answer(id, {{"action", "pass"}});
   if (how == "error_on_call") {
     send_json({{"jsonrpc", "2.0"}, {"id", id}, {"error", {{"code", 1}, {"message", "it does not like it"}}}});
