@@ -80,6 +80,7 @@ Status LivePluginManager::start_processes() {
   events_.set_generation(store_.current().number);
   for (const InstalledPlugin& plugin : store_.current().plugins)
     table_.put(make_row(plugin, std::nullopt, {PluginState::kDiscovered}), "");
+  if (!store_.current().plugins.empty()) running_->hold_calls();
   thread_.push([this] { start_current(); });
   return {};
 }

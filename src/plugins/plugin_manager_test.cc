@@ -161,6 +161,8 @@ TEST_F(PluginManagerTest, BringsBackTheSameSetAfterARestart) {
 
   start();
 
+  // Not a single request gets past a filter that is about to start.
+  EXPECT_EQ(answer("hi"), "hi mine");
   EXPECT_EQ(manager_->list().size(), 2U);
   ASSERT_TRUE(wait_for_state(PluginState::kActive));
   ASSERT_TRUE(wait_for_state(PluginState::kStopped, "acme/other"));

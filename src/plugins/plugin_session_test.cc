@@ -205,9 +205,26 @@ TEST_F(PluginSessionTest, AsksAndCountsCalls) {
   EXPECT_EQ(session_.num_open_calls(), 0U);
 }
 
-TEST_F(PluginSessionTest, FailsCallsAtOnceBeforeItIsActive) {
+TEST_F(PluginSessionTest, LetsCallsWaitForItsFirstStartAndNoOther) {
   call();
-  EXPECT_THAT(answers_, ElementsAre("it does not run now"));
+  EXPECT_EQ(session_.until_next_tick(), 1s);
+  clock_.advance(500ms);
+  call();
+  tick(500ms);
+  EXPECT_THAT(answers_, ElementsAre("it has not started yet"));
+  activate();
+  ASSERT_TRUE(answer_last({{"action", "pass"}}).ok());
+  EXPECT_THAT(answers_, ElementsAre("it has not started yet", "ok"));
+
+  exit({.kind = ExitKind::kCrashed, .signal = SIGSEGV});
+  call();
+  EXPECT_EQ(answers_.back(), "it does not run now");
+}
+
+TEST_F(PluginSessionTest, FailsCallsThatWaitForAStartThatFails) {
+  call();
+  exit({.exit_code = 3});
+  EXPECT_THAT(answers_, ElementsAre("it exited with code 3"));
 }
 
 TEST_F(PluginSessionTest, LetsCallsWaitForTheirTurnAndRefusesMore) {
@@ -334,8 +351,9 @@ TEST_F(PluginSessionTest, SaysHowAProcessEnded) {
 
 TEST_F(PluginSessionTest, EndsAWorkerThatBreaksTheProtocol) {
   activate();
-  for (const std::string& payload : {std::string("{"), std::string(R"({"jsonrpc":"2.0","id":77,"result":{}})"),
-                                    std::string(R"({"jsonrpc":"2.0","id":0,"result":{}})")}) {
+  for (const std::string& payload :
+       {std::string("{"), std::string(R"({"jsonrpc":"2.0","id":77,"result":{}})"),
+        std::string(R"({"jsonrpc":"2.0","id":0,"result":{}})")}) {
     const Status status = say(payload);
     ASSERT_FALSE(status.ok()) << payload;
     EXPECT_EQ(status.error().code, ErrorCode::kProtocolError);

@@ -169,7 +169,7 @@ void PluginWorker::give_up(Remedy remedy, const std::string& reason) {
 
 void PluginWorker::filter_request(const FilterCall& call, std::function<void(Result<FilterVerdict>)> done) {
   const std::string& plugin = spec_.plugin.id;
-  if (!session_.is_active()) {
+  if (!session_.takes_calls()) {
     with_.table.count_failure(plugin);
     return done(Error{ErrorCode::kPluginFailed, "it does not run now"});
   }
