@@ -290,7 +290,7 @@ TEST_F(PluginSessionTest, TakesAnAnswerThatLayInTheSocket) {
   activate();
   call();
   tick(1s);
-  ASSERT_TRUE(answer_last({{"action", "pass"}}).ok());
+  ASSERT_TRUE(answer(link_.sent.at(2)["id"], {{"action", "pass"}}).ok());
   tick(1s);
   EXPECT_THAT(answers_, ElementsAre("ok"));
   EXPECT_THAT(link_.reports, ElementsAre("greeted", "loaded"));
@@ -331,7 +331,7 @@ TEST_F(PluginSessionTest, SaysHowAProcessEnded) {
   };
   EXPECT_EQ(reason({.exit_code = 3}), "ended: start_failed: it exited with code 3");
   EXPECT_EQ(reason({.exit_code = 0}), "ended: start_failed: it exited by itself");
-  EXPECT_EQ(reason({.kind = ExitKind::kHung}), "ended: start_failed: it did not say hello within 2 s");
+  EXPECT_EQ(reason({.kind = ExitKind::kHung}), "ended: start_failed: it did not say hello within 2.0 s");
   EXPECT_EQ(reason({.kind = ExitKind::kStopped}), "ended: stopped: it was told to stop");
   EXPECT_EQ(reason({.kind = ExitKind::kOutOfMemory, .signal = SIGKILL}),
             "ended: start_failed: there was not enough memory");
@@ -343,7 +343,7 @@ TEST_F(PluginSessionTest, SaysHowAProcessEnded) {
   session_.on_spawned();
   greet();
   exit({.kind = ExitKind::kHung});
-  EXPECT_EQ(diary_.steps.back(), "ended: self_test_failed: it did not end its self-test within 2 s");
+  EXPECT_EQ(diary_.steps.back(), "ended: self_test_failed: it did not end its self-test within 2.0 s");
   session_.on_spawned();
   activate();
   exit({.kind = ExitKind::kHung, .message = "no heartbeat"});
