@@ -481,9 +481,9 @@ TEST_F(PluginManagerTest, RunsPluginsInTheSandbox) {
 
   ASSERT_TRUE(installed.ok()) << installed.error().message;
   EXPECT_EQ(answer("hi"), "hi ok");
-  EXPECT_EQ(status().sandbox.size(), 5U);
-  EXPECT_TRUE(std::any_of(status().sandbox.begin(), status().sandbox.end(),
-                          [](const LayerReport& layer) { return layer.is_active; }));
+  const std::vector<LayerReport> layers = status().sandbox;
+  EXPECT_EQ(layers.size(), 5U);
+  EXPECT_TRUE(std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.is_active; }));
   // It has its own folder.
   ASSERT_TRUE(change(Kind::kReload).ok());
   EXPECT_TRUE(
