@@ -85,7 +85,8 @@ class FakePluginManager : public PluginManager {
   // Hooks whose token still lives.
   size_t num_hooks() const {
     const std::lock_guard lock(mutex_);
-    return static_cast<size_t>(std::ranges::count_if(hooks_, [](const auto& hook) { return !hook.expired(); }));
+    return static_cast<size_t>(
+        std::ranges::count_if(hooks_, [](const auto& hook) { return !hook.expired(); }));
   }
   // Blocks until `count` requests came to the filters; returns them all.
   std::vector<FilterCall> wait_for_filter_calls(size_t count) {
@@ -161,7 +162,8 @@ class FakePluginManager : public PluginManager {
       filter = filter_;
       filter_calls_.push_back(call);
     });
-    answer([done = std::move(done), filter = std::move(filter), call = std::move(call)] { done(filter(call)); });
+    answer(
+        [done = std::move(done), filter = std::move(filter), call = std::move(call)] { done(filter(call)); });
   }
   void stop() override {}
 

@@ -146,7 +146,7 @@ void GenerationExchange::start(const Exchange& exchange, GenerationCall call, co
   const auto self = std::make_shared<GenerationExchange>(exchange, std::move(call), api);
   self->model_id_ = model->id;
   exchange.writer->listen(self);
-  self->prepare();
+  self->filter();
 }
 
 GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall call, const Api& api)
@@ -164,6 +164,24 @@ GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall 
            .num_choices = static_cast<int32_t>(choices_.size()),
            .has_logprobs = call_.requests.front().top_logprobs.has_value(),
            .echoed = {}};
+}
+
+// What is answered, and echoed, is what the filters leave of the prompts.
+void GenerationExchange::filter() {
+  if (server_.filter == nullptr || !server_.filter->is_active()) return prepare();
+  std::vector<engine::Prompt> prompts;
+  for (engine::GenerationRequest& request : call_.requests) prompts.push_back(std::move(request.prompt));
+  const auto on_filtered = [weak = weak_from_this(),
+                            writer = writer_](Result<std::vector<engine::Prompt>> filtered) {
+    writer->post([weak, filtered = std::move(filtered)] {
+      const auto self = weak.lock();
+      if (!self || self->has_ended_) return;
+      if (!filtered.ok()) return self->fail(filtered.error());
+      for (size_t i = 0; i < filtered->size(); ++i) self->call_.requests[i].prompt = (*filtered)[i];
+      self->prepare();
+    });
+  };
+  filter_prompts(*server_.filter, {request_id_, model_id_, {}}, std::move(prompts), on_filtered);
 }
 
 // An echoed prompt of token ids needs its text before anything is answered.

@@ -62,6 +62,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   };
 
   // The steps, in the order in which they come.
+  void filter();
   void prepare();
   void echo_text_of(size_t prompt_idx);
   void launch();
