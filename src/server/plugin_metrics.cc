@@ -14,7 +14,7 @@ using telemetry::Gauge;
 using telemetry::Registry;
 
 // Of events that tell of a change which was taken back because its plugin failed.
-constexpr std::string_view kRolledBack = "rolled_back";
+constexpr std::string_view kRolledBack = "automatic_rollback";
 
 // `state`: none for a plugin that is gone.
 void set_states(Registry& metrics, const std::string& id, std::optional<PluginState> state) {

@@ -333,9 +333,9 @@ TEST_F(RoutesPluginsTest, ExposesWhatPluginsCost) {
   plugins_.set_generations({generation(5)});
   metrics_.on_collect(plugin_collector(plugins_));
   const auto token = count_plugin_events(plugins_, metrics_);
-  plugins_.emit(event("rolled_back"));
+  plugins_.emit(event("automatic_rollback"));
   plugins_.emit(event("activated"));
-  auto before = event("rolled_back");
+  auto before = event("automatic_rollback");
   before.is_before = true;
   plugins_.emit(before);
   const std::string text = metrics_.expose();
