@@ -16,8 +16,7 @@ class PluginFilter final : public server::RequestFilter {
   bool is_active() const override { return plugins_.has_request_filters(); }
   // Where an enabled filter fails closed, whether it runs now or not.
   bool must_see_all() const override;
-  void filter(server::FilterRequest request,
-              std::function<void(Result<server::FilterText>)> done) override;
+  void filter(server::FilterRequest request, std::function<void(Result<server::FilterText>)> done) override;
 
  private:
   plugins::PluginManager& plugins_;

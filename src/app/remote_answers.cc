@@ -52,8 +52,7 @@ std::vector<std::string> request_headers(const RemoteServer& server, std::string
 }
 
 // Whoever listens on the way would have the key.
-Result<HttpRequest> make_request(const RemoteServer& server, std::string_view path,
-                                 std::string_view accept) {
+Result<HttpRequest> make_request(const RemoteServer& server, std::string_view path, std::string_view accept) {
   HttpRequest request{
       .url = server.base_url + std::string(path), .body = {}, .headers = request_headers(server, accept)};
   const bool is_exposed = is_plain_http(request.url) && !is_allowed_url(request.url);

@@ -22,12 +22,11 @@ namespace {
 using supervisor::WorkerState;
 using supervisor::WorkerStatus;
 
-constexpr std::array kServeSettings = {SettingId::kServerHost,         SettingId::kServerPort,
-                                       SettingId::kServerApiKey,       SettingId::kServerInsecureNoAuth,
-                                       SettingId::kServerAllowedHosts, SettingId::kEngineThreads,
-                                       SettingId::kEngineCtxSize,      SettingId::kEngineParallel,
-                                       SettingId::kEngineKvTokens,     SettingId::kEngineBackend,
-                                       SettingId::kPluginsDir};
+constexpr std::array kServeSettings = {
+    SettingId::kServerHost,           SettingId::kServerPort,         SettingId::kServerApiKey,
+    SettingId::kServerInsecureNoAuth, SettingId::kServerAllowedHosts, SettingId::kEngineThreads,
+    SettingId::kEngineCtxSize,        SettingId::kEngineParallel,     SettingId::kEngineKvTokens,
+    SettingId::kEngineBackend,        SettingId::kPluginsDir};
 
 constexpr std::chrono::milliseconds kPoll{50};
 
