@@ -36,6 +36,7 @@ class FakeLink final : public WorkerLink {
   void report_loaded() override { reports.push_back("loaded"); }
   void report_draining() override { reports.push_back("draining"); }
   void report_file_changed() override { reports.push_back("file_changed"); }
+  void report_fault(const Error& error) override { reports.push_back("fault: " + error.message); }
   void report_load_failed(const Error& error) override { reports.push_back("load_failed: " + error.message); }
   void report_heartbeat(bool is_busy, uint64_t progress) override {
     reports.push_back((is_busy ? "busy " : "idle ") + std::to_string(progress));
