@@ -17,6 +17,7 @@ constexpr std::array kVerbs = {
     VerbEntry{"config", "Show the settings and where they come from", false, make_config_verb},
     VerbEntry{"version", "Show the version", false, make_version_verb},
     VerbEntry{"engine-worker", "Run a model for a server", true, make_engine_worker_verb},
+    VerbEntry{"plugin-worker", "Become a plugin of a server", true, make_plugin_worker_verb},
 };
 
 }  // namespace
