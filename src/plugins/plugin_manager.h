@@ -111,7 +111,7 @@ class PluginManager {
   virtual bool is_ready() const = 0;
   // The current generation's number.
   virtual uint64_t generation() const = 0;
-  // Packages that must not run again.
+  // Packages that must not run again. Blocks on the disk.
   virtual std::vector<QuarantinedPackage> quarantined() const = 0;
   // Blocks on the disk.
   virtual Result<std::vector<Generation>> generations() const = 0;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <limits>
 #include <memory>
 #include <set>
@@ -45,7 +46,9 @@ class RoutesPluginsTest : public testing::Test {
     return writer;
   }
   void settle(RecordingWriter& writer) {
-    context_.tasks.wait_until_idle();
+    std::promise<void> is_idle;
+    context_.tasks.push([&] { is_idle.set_value(); });
+    is_idle.get_future().wait();
     writer.run_posted();
   }
 
@@ -319,6 +322,16 @@ TEST_F(RoutesPluginsTest, EndsTheStreamWhenTheServerStopsOrTheClientLeaves) {
 
   context_.is_draining = true;
   EXPECT_EQ(events("text/event-stream")->head().status, 503);
+}
+
+TEST_F(RoutesPluginsTest, IsReadyWhenEveryRequiredPluginIsActive) {
+  EXPECT_EQ(get(handlers::get_readiness)->head().status, 200);
+  plugins_.set_ready(false);
+  EXPECT_EQ(get(handlers::get_readiness)->head().status, 503);
+  EXPECT_EQ(get(handlers::get_readiness)->body(), R"({"status":"plugin_inactive"})");
+  EXPECT_EQ(document(get(handlers::get_health))["error"]["code"], "plugin_failed");
+  host_.set_models({});
+  EXPECT_EQ(get(handlers::get_readiness)->body(), R"({"status":"loading"})");
 }
 
 TEST_F(RoutesPluginsTest, ExposesWhatPluginsCost) {

@@ -35,6 +35,12 @@ def model_path() -> Path:
     return path
 
 
+def has_vectors() -> bool:
+    """Whether the server computes with AVX2 or AVX-512. The plain loops round otherwise, and this small model then
+    answers otherwise, too."""
+    return os.environ.get("LLAMAGPU_FORCE_ISA") != "scalar" and "avx2" in Path("/proc/cpuinfo").read_text()
+
+
 class Server:
     """A running `llama-gpu serve`."""
 
