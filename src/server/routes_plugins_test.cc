@@ -346,11 +346,12 @@ TEST_F(RoutesPluginsTest, ExposesWhatPluginsCost) {
   plugins_.set_generations({generation(5)});
   metrics_.on_collect(plugin_collector(plugins_));
   const auto token = count_plugin_events(plugins_, metrics_);
-  plugins_.emit(event("automatic_rollback"));
-  plugins_.emit(event("activated"));
-  auto before = event("automatic_rollback");
-  before.is_before = true;
-  plugins_.emit(before);
+  auto back = event("automatic_rollback");
+  back.to = PluginState::kActive;
+  plugins_.emit(back);
+  plugins_.emit(event("automatic_rollback"));  // of the version that leaves
+  back.reason_code = "reload";
+  plugins_.emit(back);
   const std::string text = metrics_.expose();
 
   for (const std::string line :
