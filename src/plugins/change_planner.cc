@@ -137,8 +137,8 @@ class ChangePlanner {
     const bool was_default = package.ok() && package->manifest.default_config == old.config;
     if (!was_default) installed.config = old.config;
     if (old == installed) {
-      // It is there already, unless its files were lost.
-      if (!package.ok()) planned_.restarts.insert(old.id);
+      // It is there already, unless its files were lost or changed: then they are put back.
+      if (!store_.verify_package(old.digest).ok()) planned_.restarts.insert(old.id);
       return {};
     }
     TRY(const Version old_version, parse_version(old.version));

@@ -302,7 +302,7 @@ Result<Generation> GenerationStore::roll_back_to(uint64_t number, int64_t now_un
       is_known ? state_->read_generation(number) : Error{ErrorCode::kFileNotFound, "never made"};
   if (!earlier.ok() && is_missing(earlier.error())) {
     return Error{ErrorCode::kNotFound, "generation " + std::to_string(number) + " is not kept",
-                 "`llama-gpu plugin generations` lists those that are"};
+                 "choose one of those that are listed"};
   }
   if (!earlier.ok()) return std::move(earlier).error();
   return commit(std::move(earlier->plugins), "roll back to generation " + std::to_string(number),

@@ -80,6 +80,7 @@ Status LivePluginManager::start_processes() {
   events_.set_generation(store_.current().number);
   for (const InstalledPlugin& plugin : store_.current().plugins)
     table_.put(make_row(plugin, std::nullopt, {PluginState::kDiscovered}), "");
+  if (!store_.current().plugins.empty()) running_->hold_calls();
   thread_.push([this] { start_current(); });
   return {};
 }
@@ -207,7 +208,7 @@ LivePluginManager::Checked LivePluginManager::check(const InstalledPlugin& plugi
   Result<PluginPackage> package = store_.package(plugin.digest);
   if (package.ok()) checked.package = *package;
   if (!plugin.is_enabled) {
-    checked.state = {PluginState::kStopped, "disabled", ""};
+    checked.state = {PluginState::kStopped, "disable", ""};
     return checked;
   }
   if (!package.ok()) {
@@ -392,7 +393,7 @@ std::vector<RunningPlugins::Switch> LivePluginManager::switches(const Generation
   for (const InstalledPlugin& plugin : planned.plugins) {
     const InstalledPlugin* before = old.find(plugin.id);
     if (plugin.is_enabled || (before != nullptr && *before == plugin)) continue;
-    changes.push_back({.row = make_row(plugin, manifest(plugin.digest), {PluginState::kStopped, "disabled"}),
+    changes.push_back({.row = make_row(plugin, manifest(plugin.digest), {PluginState::kStopped, "disable"}),
                        .keeps_row = true});
   }
   for (const InstalledPlugin& plugin : old.plugins) {

@@ -23,7 +23,7 @@ namespace {
 
 using supervisor::UniqueFd;
 
-constexpr size_t kMaxPathBytes = 4096;
+constexpr size_t kMaxPathBytes = 1024;
 constexpr size_t kChunkBytes = 256 << 10;
 
 Error bad_package(std::string_view path, std::string_view why) {
@@ -124,7 +124,7 @@ Status PackageScan::check_names(const std::vector<std::string>& names, const std
       return bad_package(path,
                          "has a name with a backslash, a control character, or bytes that are not UTF-8");
     }
-    if (path.size() > kMaxPathBytes) return bad_package(path, "is a path of more than 4096 bytes");
+    if (path.size() > kMaxPathBytes) return bad_package(path, "is a path of more than 1024 bytes");
     const auto [other, is_new] = seen.emplace(folded_name(name), name);
     if (!is_new) {
       return bad_package(path,

@@ -43,7 +43,7 @@ Status copy_package_file(const PluginPackage& package, const PackageFile& file, 
   if (!source.ok()) return changed_source(file.path);
   TRY(File copy, File::create(to));
   Sha256 digest;
-  const Status status = store_step("package.write", [&] {
+  const Status status = store_step("package", "write", [&] {
     return read_chunks(source->get(), package.folder + "/" + file.path, [&](std::string_view chunk) {
       digest.add(chunk);
       return copy.write(chunk);
@@ -52,7 +52,7 @@ Status copy_package_file(const PluginPackage& package, const PackageFile& file, 
   TRY_STATUS(status);
   if (digest.finish() != file.sha256) return changed_source(file.path);
   if (::fchmod(copy.fd(), file.is_executable ? 0555 : 0444) != 0) return file_error(errno, "write", to);
-  return store_step("package.sync", [&] { return copy.sync(); });
+  return store_step("package", "sync", [&] { return copy.sync(); });
 }
 
 // All folders that files lie in, parents first; the package's own is "".
@@ -91,9 +91,9 @@ Status PackageShelf::check_contains(const std::string& digest) const {
                "install the plugin again"};
 }
 
-Result<std::string> PackageShelf::make_temporary_folder(std::string_view kind) const {
+Result<std::string> PackageShelf::make_temporary_folder(std::string_view area) const {
   std::string folder = folder_ + "/" + std::string(kTemporaryPrefix) + "XXXXXX";
-  TRY_STATUS(store_step(std::string(kind) + ".make_folder", [&]() -> Status {
+  TRY_STATUS(store_step(area, "make_folder", [&]() -> Status {
     if (::mkdtemp(folder.data()) != nullptr) return {};
     return file_error(errno, "make the folder", folder);
   }));
@@ -132,7 +132,7 @@ Status PackageShelf::copy(const PluginPackage& package, const std::string& to) c
   for (const std::string& folder : folders) {
     const std::string path = folder.empty() ? to : to + "/" + folder;
     if (::chmod(path.c_str(), 0555) != 0) return file_error(errno, "write", path);
-    TRY_STATUS(sync_store_folder("package_copy", path));
+    TRY_STATUS(sync_store_folder("package_folder", path));
   }
   // What is there now, and not only what was meant to be written.
   TRY(const std::vector<PackageFile> written, scan_package_files(to, no_package_limits()));
@@ -146,7 +146,7 @@ Status PackageShelf::put_in_place(const std::string& from, const std::string& di
   const std::string to = package_folder(digest);
   if (!replaces) return rename_in_store("package", from, to);
   // At once, so that there is never none.
-  TRY_STATUS(store_step("package.exchange", [&]() -> Status {
+  TRY_STATUS(store_step("package", "exchange", [&]() -> Status {
     if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return {};
     return file_error(errno, "write", to);
   }));

@@ -34,7 +34,7 @@ class PackageShelf {
   Status copy(const PluginPackage& package, const std::string& to) const;
   Status put_in_place(const std::string& from, const std::string& digest, bool replaces) const;
   Status remove(const std::string& digest);
-  Result<std::string> make_temporary_folder(std::string_view kind) const;
+  Result<std::string> make_temporary_folder(std::string_view area) const;
   Error changed_file(const std::string& digest, const std::vector<PackageFile>& actual) const;
   std::string listing_path(const std::string& digest) const { return folder_ + "/" + digest + ".list"; }
 

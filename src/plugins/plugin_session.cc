@@ -2,6 +2,7 @@
 #include "plugins/plugin_session.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -51,7 +52,7 @@ PluginSession::PluginSession(Plugin plugin, Listener& listener, const Clock& clo
 // ---- calls
 
 void PluginSession::filter_request(FilterCall call, std::function<void(Result<FilterVerdict>)> done) {
-  if (!is_active_ || told_to_end_) {
+  if (!takes_calls()) {
     ++cost_.failures;
     return done(session_error("it does not run now"));
   }
@@ -62,7 +63,8 @@ void PluginSession::filter_request(FilterCall call, std::function<void(Result<Fi
                       "the plugin '" + plugin_.manifest.id + "' has more calls than it can hold",
                       "send the request again in a moment"});
   }
-  waiting_.push_back({std::move(call), std::move(done)});
+  const SteadyTime deadline = clock_.now() + plugin_.manifest.limits.call_timeout;
+  waiting_.push_back({std::move(call), std::move(done), deadline});
   send_waiting();
 }
 
@@ -153,7 +155,10 @@ void PluginSession::on_ready() {
   was_active_ = true;
   is_active_ = !is_draining_;
   health_asked_ = clock_.now();
-  if (is_active_) listener_.on_active();
+  is_new_ = false;
+  if (!is_active_) return;
+  listener_.on_active();
+  send_waiting();
 }
 
 void PluginSession::fail_start(std::string reason_code, const Error& error) {
@@ -261,6 +266,7 @@ void PluginSession::on_tick(SteadyTime now) {
     if (told_to_end_) *told_to_end_ += gap - kLongestGap;
   }
   check_deadlines(now);
+  check_start(now);
   if (is_active_) ask_health(now);
   if (is_draining_ && was_active_ && num_open_calls() == 0 && !told_to_end_) send_shutdown();
   if (is_draining_ && told_to_end_ && now - *told_to_end_ >= kEndPatience && !fault_)
@@ -275,6 +281,7 @@ milliseconds PluginSession::until_next_tick() const {
     const Call& oldest = open_.begin()->second;
     wait = std::min(wait, oldest.deadline - now + (oldest.is_late ? kLateGrace : milliseconds(0)));
   }
+  if (!is_active_ && !waiting_.empty()) wait = std::min(wait, waiting_.front().deadline - now);
   return std::max(std::chrono::ceil<milliseconds>(wait), milliseconds(1));
 }
 
@@ -288,6 +295,15 @@ void PluginSession::check_deadlines(SteadyTime now) {
   end_it({"timed_out", reason});
   finish(std::move(late.mapped()), session_error(reason));
   fail_all("it was ended: " + reason);
+}
+
+void PluginSession::check_start(SteadyTime now) {
+  while (!is_active_ && !waiting_.empty() && now >= waiting_.front().deadline) {
+    const Call call = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++cost_.failures;
+    call.done(session_error("it has not started yet"));
+  }
 }
 
 void PluginSession::end_it(Fault fault) {
@@ -316,7 +332,7 @@ void PluginSession::on_drain() {
   if (num_open_calls() == 0) send_shutdown();
 }
 
-PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit) const {
+PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit, bool was_its_fault) const {
   if (fault_) return *fault_;
   if (exit.kind == ExitKind::kStopped) return {"stopped", "it was told to stop"};
   const std::string timeout = seconds_text(plugin_.manifest.limits.start_timeout);
@@ -324,13 +340,16 @@ PluginSession::Fault PluginSession::explain(const supervisor::WorkerExit& exit) 
   if (exit.kind == ExitKind::kHung && was_greeted_)
     return {"self_test_failed", "it did not end its self-test within " + timeout};
   if (exit.kind == ExitKind::kHung) return {"start_failed", "it did not say hello within " + timeout};
+  // Killed, and not from outside: by the supervisor, for frames that it could not read.
+  if (exit.kind == ExitKind::kCrashed && exit.signal == SIGKILL && was_its_fault)
+    return {"protocol_broken", exit.message};
   return {was_active_ ? "crashed" : "start_failed", describe_exit(exit)};
 }
 
 void PluginSession::on_exit(const supervisor::WorkerExit& exit, supervisor::WorkerState next,
                             bool was_its_fault) {
-  const Fault why = explain(exit);
-  is_active_ = false;
+  const Fault why = explain(exit, was_its_fault);
+  is_active_ = is_new_ = false;
   initialize_id_ = self_test_id_ = health_id_ = 0;
   listener_.on_ended({.exit = exit,
                       .reason_code = why.reason_code,

@@ -69,6 +69,8 @@ class PluginSession final : public supervisor::WorkerSession {
   void tell(std::string_view event_json);
 
   bool is_active() const { return is_active_; }
+  // Active, or about to be for the first time: calls wait for that, but no longer than an answer may take.
+  bool takes_calls() const { return !told_to_end_ && (is_active_ || is_new_); }
   size_t num_open_calls() const { return open_.size() + waiting_.size(); }
   const PluginCost& cost() const { return cost_; }
 
@@ -87,11 +89,12 @@ class PluginSession final : public supervisor::WorkerSession {
   void describe(supervisor::WorkerStatus& status) const override;
 
  private:
-  // A filter call. Its times count once it was sent.
+  // A filter call.
   struct Call {
     FilterCall call;
     std::function<void(Result<FilterVerdict>)> done;
-    SteadyTime sent_at = {}, deadline = {};
+    SteadyTime deadline = {};  // of its answer; before it is sent, of the start that it waits for
+    SteadyTime sent_at = {};
     bool is_late = false;  // seen once after its deadline: its answer may lie in the socket still
   };
   // Why we end it, or why it will end.
@@ -113,11 +116,12 @@ class PluginSession final : public supervisor::WorkerSession {
   void fail_all(const std::string& reason);
   void fail_start(std::string reason_code, const Error& error);
   void check_deadlines(SteadyTime now);
+  void check_start(SteadyTime now);
   void ask_health(SteadyTime now);
   void send_shutdown();
   void end_it(Fault fault);
   Status break_with(std::string reason);
-  Fault explain(const supervisor::WorkerExit& exit) const;
+  Fault explain(const supervisor::WorkerExit& exit, bool was_its_fault) const;
 
   const Plugin plugin_;
   Listener& listener_;
@@ -128,6 +132,7 @@ class PluginSession final : public supervisor::WorkerSession {
   uint64_t last_id_ = 0;
   std::map<uint64_t, Call> open_;  // sent, by id: in order of sending
   std::deque<Call> waiting_;
+  bool is_new_ = true;  // the first process neither became active nor ended
   // Of the process that runs.
   uint64_t initialize_id_ = 0, self_test_id_ = 0, health_id_ = 0;  // while their answers are awaited
   bool is_active_ = false, is_draining_ = false, has_log_ = false, was_greeted_ = false, was_active_ = false;

@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 
 // Of a failed start, in the error that whoever asked for it reads.
 constexpr size_t kErrorLogLines = 5;
+// What goes into our log from one plugin in a second; the last lines are kept of all.
+constexpr size_t kMaxLogBytesPerSecond = size_t{1} << 20;
 
 std::string last_lines(std::string_view log_tail) {
   std::vector<std::string_view> lines = split(trim(log_tail), '\n');
@@ -115,7 +117,14 @@ void PluginWorker::on_health(const std::string& failing) {
 
 void PluginWorker::on_log(const PluginLogLine& line) {
   const std::string text = escape_line(line.message);
-  log_info("a plugin says", {{"plugin", spec_.plugin.id}, {"level", line.level}, {"line", text}});
+  const SteadyTime now = with_.clock.now();
+  if (now - log_period_start_ >= std::chrono::seconds(1)) {
+    log_period_start_ = now;
+    log_period_bytes_ = 0;
+  }
+  log_period_bytes_ += text.size();
+  if (log_period_bytes_ <= kMaxLogBytesPerSecond)
+    log_info("a plugin says", {{"plugin", spec_.plugin.id}, {"level", line.level}, {"line", text}});
   with_.table.add_log_line(spec_.plugin.id, text);
 }
 
@@ -160,7 +169,7 @@ void PluginWorker::give_up(Remedy remedy, const std::string& reason) {
 
 void PluginWorker::filter_request(const FilterCall& call, std::function<void(Result<FilterVerdict>)> done) {
   const std::string& plugin = spec_.plugin.id;
-  if (!session_.is_active()) {
+  if (!session_.takes_calls()) {
     with_.table.count_failure(plugin);
     return done(Error{ErrorCode::kPluginFailed, "it does not run now"});
   }

@@ -107,7 +107,8 @@ class PluginWorker final : private PluginSession::Listener {
   std::vector<LayerReport> sandbox_;
   bool was_tried_ = false, is_serving_ = false, is_leaving_ = false, is_given_up_ = false;
   std::optional<InstalledPlugin> previous_;
-  SteadyTime watched_until_;
+  SteadyTime watched_until_, log_period_start_;
+  size_t log_period_bytes_ = 0;
   std::deque<SteadyTime> ends_;  // by its own fault, within the crash window
 };
 

@@ -119,6 +119,7 @@ void RunningPlugins::switch_to(std::vector<Switch> switches, const std::string& 
   run_on_supervisor([&] {
     for (Switch& change : switches) switch_one(change, reason_code);
     list_filters();
+    release_calls();
   });
 }
 
@@ -136,6 +137,7 @@ void RunningPlugins::switch_one(Switch& change, const std::string& reason_code) 
   } else if (old && (change.keeps_row || !change.is_listed)) {
     // The row tells how the old worker ends.
     change.row.state = old->state().state;
+    change.row.reason_code.clear();
     table_.put(std::move(change.row), old->id());
   } else {
     table_.put(std::move(change.row), "");
@@ -194,12 +196,20 @@ void RunningPlugins::list_filters() {
 
 // ---- calls
 
+void RunningPlugins::release_calls() {
+  is_holding_ = false;
+  const std::vector<std::function<void()>> held = std::exchange(held_, {});
+  for (const auto& call : held) call();
+}
+
 void RunningPlugins::filter_request(FilterCall call, std::function<void(Result<FilterableText>)> done) {
   if (!has_request_filters()) return done(std::move(call.text));
   // Shared: where the task does not run, somebody still has to be told.
   const auto hearer = std::make_shared<std::function<void(Result<FilterableText>)>>(std::move(done));
-  const bool is_posted = supervisor_->post([this, call = std::move(call), hearer]() mutable {
-    pass_filters(filters_, std::move(call), std::move(*hearer));
+  const bool is_posted = supervisor_->post([this, call = std::move(call), hearer] {
+    const auto pass = [this, call, hearer] { pass_filters(filters_, call, *hearer); };
+    if (is_holding_) return held_.push_back(pass);
+    pass();
   });
   if (!is_posted) (*hearer)(plugins_stop());
 }
@@ -230,7 +240,9 @@ void RunningPlugins::begin_stop() {
 
 void RunningPlugins::stop() {
   begin_stop();
-  if (supervisor_) supervisor_->stop();
+  if (!supervisor_) return;
+  supervisor_->post([this] { release_calls(); });
+  supervisor_->stop();
 }
 
 }  // namespace llama_gpu::plugins

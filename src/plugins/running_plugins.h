@@ -58,7 +58,9 @@ class RunningPlugins final : private PluginWorker::Owner {
   // done. `reason_code`: of the events.
   void switch_to(std::vector<Switch> switches, const std::string& reason_code);
 
-  bool has_request_filters() const { return num_filters_ > 0; }
+  // Lets calls wait for the first switch: nobody knows yet what filters there are.
+  void hold_calls() { is_holding_ = true; }
+  bool has_request_filters() const { return is_holding_ || num_filters_ > 0; }
   void filter_request(FilterCall call, std::function<void(Result<FilterableText>)> done);
   // Tells the event listeners among the plugins.
   void tell(const PluginEvent& event);
@@ -88,12 +90,14 @@ class RunningPlugins final : private PluginWorker::Owner {
   void end_worker(const std::shared_ptr<PluginWorker>& worker);
   std::optional<HostedFilter> filter_of(const Switch& change);
   void list_filters();
+  void release_calls();
 
   const PluginManagerOptions& options_;
   PluginTable& table_;
   EventHub& events_;
   const std::function<void(GivenUp)> on_given_up_;
   std::atomic<size_t> num_filters_{0}, num_listeners_{0};
+  std::atomic<bool> is_holding_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -104,6 +108,7 @@ class RunningPlugins final : private PluginWorker::Owner {
   // Supervisor thread.
   std::map<std::string, Place> places_;  // by plugin id
   std::vector<HostedFilter> filters_;
+  std::vector<std::function<void()>> held_;  // calls
 
   std::unique_ptr<supervisor::Supervisor> supervisor_;  // ends first: its sessions are above
 };

@@ -174,7 +174,7 @@ const std::map<std::string, Keepers>& keepers() {
       {"write_package", {"namespaces", "landlock"}},
       {"write_tmp", {"namespaces", "landlock"}},
       {"read_host_environment", {"namespaces", "landlock"}},
-      {"read_granted_elsewhere", {"namespaces", "landlock"}},
+      {"write_what_is_granted_to_read", {"namespaces", "landlock"}},
       {"connect_tcp", {"namespaces", "landlock:4", "syscall_filter"}},
       {"listen_tcp", {"landlock:4", "syscall_filter"}},
       {"send_udp", {"namespaces", "syscall_filter"}},
@@ -187,7 +187,7 @@ const std::map<std::string, Keepers>& keepers() {
       {"perf_events", {"syscall_filter"}},
       {"io_uring", {"syscall_filter"}},
       {"add_key", {"syscall_filter"}},
-      {"own_session", {"no_new_privileges"}},  // a leader of a group has none
+      {"own_session", {"syscall_filter"}},
       {"signal_host", {"landlock:6", "syscall_filter"}},
       {"slow_host_down", {"syscall_filter"}},
       {"limit_host", {"syscall_filter"}},

@@ -127,9 +127,22 @@ def see_host() -> None:
 
 
 def stop_child() -> None:
-    child = subprocess.Popen(["sleep", "1000"])
-    child.kill()
-    child.wait()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:  # leaving it ends `cat`, killed or not
+        child.kill()
+
+
+def in_child(act: Callable[[], Any]) -> Callable[[], None]:
+    """The act in a process that can be spoiled: a traced one stops at its next signal."""
+
+    def run() -> None:
+        child = os.fork()
+        if child == 0:
+            os._exit(1 if outcome(act) else 0)
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            raise OSError("it failed in the child")
+
+    return run
 
 
 def run_thread() -> None:
@@ -149,20 +162,20 @@ FORBIDDEN: dict[str, Callable[[], Any]] = {
     "write_package": lambda: write(PACKAGE / "new"),
     "write_tmp": lambda: write("/tmp/llama-gpu-sandbox-probe"),
     "read_host_environment": see_host,
-    "read_granted_elsewhere": lambda: write(FACTS["granted_read"]),
+    "write_what_is_granted_to_read": lambda: write(FACTS["granted_read"]),
     "connect_tcp": connect_tcp,
     "listen_tcp": listen_tcp,
     "send_udp": send_udp,
     "connect_unix": connect_unix,
     "ptrace_host": lambda: system_call("ptrace", 16, os.getppid(), 0, 0),
-    "trace_itself": lambda: system_call("ptrace", 0, 0, 0, 0),
+    "trace_itself": in_child(lambda: system_call("ptrace", 0, 0, 0, 0)),
     "mount": mount,
     "new_user_namespace": lambda: system_call("unshare", 0x10000000),
     "bpf": lambda: system_call("bpf", 5, ctypes.create_string_buffer(128), 128),
     "perf_events": lambda: system_call("perf_event_open", ctypes.create_string_buffer(b"\1", 128), 0, -1, -1, 0),
     "io_uring": lambda: system_call("io_uring_setup", 4, ctypes.create_string_buffer(120)),
     "add_key": lambda: system_call("add_key", b"user", b"probe", b"x", 1, -2),
-    "own_session": os.setsid,
+    "own_session": in_child(os.setsid),
     "signal_host": lambda: os.kill(os.getppid(), signal.SIGURG),
     "slow_host_down": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
     "limit_host": limit_host,
