@@ -15,6 +15,7 @@ using supervisor::ExitKind;
 using supervisor::FrameKind;
 using supervisor::WorkerExit;
 using supervisor::WorkerState;
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -383,10 +384,10 @@ TEST_F(PluginSessionTest, AsksForHealthEachSecond) {
   tick(5s);
   EXPECT_EQ(method(1), "self_test");  // one question at a time
   ASSERT_TRUE(answer_last({{"status", "failing"}, {"reason", "full"}}).ok());
-  EXPECT_EQ(diary_.steps.back(), "health: full");
+  EXPECT_THAT(diary_.steps.back(), AllOf(HasSubstr("health: "), HasSubstr("full")));
   tick(1s);
   ASSERT_TRUE(answer_last({{"status", "failing"}}).ok());
-  EXPECT_EQ(diary_.steps.back(), "health: it gives no reason");
+  EXPECT_THAT(diary_.steps.back(), HasSubstr("no reason"));
   tick(1s);
   ASSERT_TRUE(fail_last().ok());
   EXPECT_THAT(diary_.steps.back(), HasSubstr("health: "));
