@@ -55,6 +55,12 @@ TEST_F(PluginEventServerTest, KeepsNobodyFromStoppingTheServer) {
   EXPECT_THAT(client->read_all(), EndsWith("0\r\n\r\n"));
 }
 
+TEST_F(PluginEventServerTest, AnswersHeadAtOnce) {
+  EXPECT_THAT(ask("HEAD /admin/plugin-events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+                  "Connection: close\r\n\r\n"),
+              HasSubstr("application/json"));
+}
+
 TEST_F(PluginEventServerTest, CountsWhatPluginsCost) {
   plugins_.set_plugins({plugins::FakePluginManager::make_status("acme/guard")});
   EXPECT_THAT(ask(get("/metrics")),
