@@ -96,6 +96,8 @@ def with_ranges(node: Any, ranges: dict[str, limits.Limit]) -> Any:
 
 
 def route_row(path: str, method: str, operation: dict[str, Any]) -> str:
+    if path.count("{") > 1 or ("{" in path and "/{id}" not in path):
+        raise SystemExit(f"api/openapi.yaml: {path} has another parameter than one {{id}}")
     if operation["x-access"] not in ACCESS:
         raise SystemExit(f"api/openapi.yaml: x-access of {operation['operationId']}")
     body = operation.get("x-max-body", 0)

@@ -34,6 +34,7 @@ class EventHub {
 
   // Of the set, for all events from now on.
   void set_generation(uint64_t number) { generation_ = number; }
+  uint64_t generation() const { return generation_; }
   // Tells of what has happened; sets sequence, time, and generation. Never blocks.
   void emit(PluginEvent event);
   // Tells of what will happen, and waits: the first veto, as kPluginVetoed. Not on the hub's thread.

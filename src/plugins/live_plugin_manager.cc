@@ -135,6 +135,11 @@ Result<PluginStatus> LivePluginManager::find(std::string_view id) const {
   return std::move(row->status);
 }
 
+std::vector<QuarantinedPackage> LivePluginManager::quarantined() const {
+  const std::lock_guard lock(store_mutex_);
+  return store_.quarantined();
+}
+
 Result<std::vector<Generation>> LivePluginManager::generations() const {
   const std::lock_guard lock(store_mutex_);
   return store_.generations();

@@ -31,6 +31,8 @@ class LivePluginManager final : public PluginManager {
   std::vector<PluginStatus> list() const override;
   Result<PluginStatus> find(std::string_view id) const override;
   bool is_ready() const override { return table_.is_ready(); }
+  uint64_t generation() const override { return events_.generation(); }
+  std::vector<QuarantinedPackage> quarantined() const override;
   Result<std::vector<Generation>> generations() const override;
   Result<ChangePlan> plan(const PluginChange& change) const override;
   void apply(PluginChange change, std::function<void(Result<Generation>)> done) override;

@@ -109,6 +109,10 @@ class PluginManager {
   virtual Result<PluginStatus> find(std::string_view id) const = 0;
   // Whether every required plugin is active.
   virtual bool is_ready() const = 0;
+  // The current generation's number.
+  virtual uint64_t generation() const = 0;
+  // Packages that must not run again. Blocks on the disk.
+  virtual std::vector<QuarantinedPackage> quarantined() const = 0;
   // Blocks on the disk.
   virtual Result<std::vector<Generation>> generations() const = 0;
 

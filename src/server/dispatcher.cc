@@ -17,12 +17,25 @@ namespace {
 
 constexpr std::string_view kArgument = "{id}";
 
-// What `pattern` binds in `path`: "" where it has no argument; nullopt where the path is another.
-std::optional<std::string> match(std::string_view pattern, std::string_view path) {
-  if (!pattern.ends_with(kArgument)) return pattern == path ? std::optional<std::string>("") : std::nullopt;
-  const std::string_view prefix = pattern.substr(0, pattern.size() - kArgument.size());
-  if (!path.starts_with(prefix) || path.size() == prefix.size()) return std::nullopt;
-  return percent_decoded(path.substr(prefix.size()));
+// How a pattern fits a path: what it binds ("" where it has no argument), and how many bytes of it are
+// literal.
+struct Match {
+  std::string argument;
+  size_t num_literal = 0;
+};
+
+// nullopt where the path is another.
+std::optional<Match> match(std::string_view pattern, std::string_view path) {
+  const size_t place = pattern.find(kArgument);
+  if (place == std::string_view::npos) {
+    return pattern == path ? std::optional(Match{"", path.size()}) : std::nullopt;
+  }
+  const std::string_view prefix = pattern.substr(0, place);
+  const std::string_view suffix = pattern.substr(place + kArgument.size());
+  const size_t num_literal = prefix.size() + suffix.size();
+  if (path.size() <= num_literal || !path.starts_with(prefix) || !path.ends_with(suffix)) return std::nullopt;
+  auto argument = percent_decoded(path.substr(place, path.size() - num_literal));
+  return argument ? std::optional(Match{*std::move(argument), num_literal}) : std::nullopt;
 }
 
 // The routes of a path: the one for the method, and which methods there are.
@@ -32,15 +45,19 @@ struct Lookup {
   std::string allow;  // "" where no route has the path
 };
 
+// Of patterns that fit, those with the longest literal text count; the others might as well not be there.
 Lookup look_up(Method method, std::string_view path) {
   if (method == Method::kHead) method = Method::kGet;  // its answer without the body
   Lookup found;
+  size_t num_literal = 0;
   for (const Route& route : kRoutes) {
-    auto argument = match(route.pattern, path);
-    if (!argument) continue;
+    auto fitting = match(route.pattern, path);
+    if (!fitting || fitting->num_literal < num_literal) continue;
+    if (fitting->num_literal > num_literal) found = {};
+    num_literal = fitting->num_literal;
     if (route.method == method) {
       found.route = &route;
-      found.argument = std::move(*argument);
+      found.argument = std::move(fitting->argument);
     }
     if (!found.allow.empty()) found.allow += ", ";
     found.allow += std::string(method_name(route.method)) + (route.method == Method::kGet ? ", HEAD" : "");

@@ -75,24 +75,48 @@ class DispatcherTest : public testing::Test {
   std::unique_ptr<ServerContext> context_;
 };
 
+// A path that the pattern fits.
+std::string path_of(const Route& route, std::string_view argument) {
+  std::string path(route.pattern);
+  if (const size_t place = path.find("{id}"); place != std::string::npos) path.replace(place, 4, argument);
+  return path;
+}
+
 TEST_F(DispatcherTest, FindsEveryDeclaredRoute) {
   for (const Route& route : kRoutes) {
-    std::string path(route.pattern);
-    if (path.ends_with("{id}")) path.replace(path.size() - 4, 4, "a%2Fb/c");
+    const std::string path = path_of(route, "a%2Fb/c");
     const Admission admission =
         admitted(route.method == Method::kPost ? json_post(path) : request(method_name(route.method), path));
 
     ASSERT_NE(admission.route, nullptr) << path;
     EXPECT_EQ(admission.route->operation_id, route.operation_id);
-    EXPECT_EQ(admission.argument, route.pattern.ends_with("{id}") ? "a/b/c" : "");
+    EXPECT_EQ(admission.argument, route.pattern.find("{id}") != std::string_view::npos ? "a/b/c" : "");
   }
+}
+
+TEST_F(DispatcherTest, TakesTheRouteWithTheLongestLiteralText) {
+  const auto operation_of = [this](const std::string& path) {
+    const Admission admission = admitted(request("GET", path));
+    return admission.route == nullptr ? "" : std::string(admission.route->operation_id);
+  };
+  EXPECT_EQ(operation_of("/admin/plugins/acme/guard"), "getPlugin");
+  EXPECT_EQ(operation_of("/admin/plugins/acme/guard/health"), "getPluginHealth");
+  EXPECT_EQ(admitted(request("GET", "/admin/plugins/acme%2Fguard/health")).argument, "acme/guard");
+  EXPECT_EQ(admitted(request("GET", "/admin/plugins/health/health/health")).argument, "health/health");
+  EXPECT_EQ(operation_of("/admin/plugins/health"), "getPlugin");  // nothing is left to stand for {id}
+  EXPECT_EQ(operation_of("/admin/plugins/"), "");
+  EXPECT_EQ(operation_of("/admin/plugins/%ff/health"), "");
+  // The path of a change is not a plugin's, whatever the method.
+  const Admission other = admitted(request("GET", "/admin/plugins/changes"));
+  ASSERT_TRUE(other.answer);
+  EXPECT_EQ(other.answer->status, 405);
+  EXPECT_EQ(other.answer->headers.find("Allow"), "POST");
 }
 
 TEST_F(DispatcherTest, RefusesEveryRouteWithoutItsKeyButThePublicOnes) {
   use({.api_keys = {"k"}});
   for (const Route& route : kRoutes) {
-    std::string path(route.pattern);
-    if (path.ends_with("{id}")) path.replace(path.size() - 4, 4, "x");
+    const std::string path = path_of(route, "x");
     HttpRequest asked =
         route.method == Method::kPost ? json_post(path) : request(method_name(route.method), path);
 

@@ -146,7 +146,7 @@ void GenerationExchange::start(const Exchange& exchange, GenerationCall call, co
   const auto self = std::make_shared<GenerationExchange>(exchange, std::move(call), api);
   self->model_id_ = model->id;
   exchange.writer->listen(self);
-  self->launch();
+  self->filter();
 }
 
 GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall call, const Api& api)
@@ -159,6 +159,24 @@ GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall 
   const auto per_prompt = static_cast<size_t>(call_.requests.front().num_choices);
   choices_.resize(call_.requests.size() * per_prompt);
   num_open_choices_ = choices_.size();
+}
+
+// What is answered, and echoed, is what the filters leave of the prompts.
+void GenerationExchange::filter() {
+  if (server_.filter == nullptr || !server_.filter->is_active()) return launch();
+  std::vector<engine::Prompt> prompts;
+  for (engine::GenerationRequest& request : call_.requests) prompts.push_back(std::move(request.prompt));
+  const auto on_filtered = [weak = weak_from_this(),
+                            writer = writer_](Result<std::vector<engine::Prompt>> filtered) {
+    writer->post([weak, filtered = std::move(filtered)] {
+      const auto self = weak.lock();
+      if (!self || self->has_ended_) return;
+      if (!filtered.ok()) return self->fail(filtered.error());
+      for (size_t i = 0; i < filtered->size(); ++i) self->call_.requests[i].prompt = (*filtered)[i];
+      self->launch();
+    });
+  };
+  filter_prompts(*server_.filter, {request_id_, model_id_, {}}, std::move(prompts), on_filtered);
 }
 
 void GenerationExchange::launch() {

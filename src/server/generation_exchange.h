@@ -64,6 +64,7 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   };
 
   // The steps, in the order in which they come.
+  void filter();
   void launch();
   void read_mail();
   void take(const std::vector<News>& batch);

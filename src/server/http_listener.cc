@@ -79,6 +79,10 @@ void HttpListener::stop_accepting() {
   closed.get_future().wait();
 }
 
+void HttpListener::announce_drain() {
+  for (const auto& session : sessions()) session->announce_drain();
+}
+
 void HttpListener::abort_all(const Error& error) {
   for (const auto& session : sessions()) session->abort(error);
 }

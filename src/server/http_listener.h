@@ -33,6 +33,8 @@ class HttpListener : public SessionObserver {
 
   // No connection is accepted from now on. REQUIRES: another thread runs the io_context.
   void stop_accepting();
+  // See HttpSession::announce_drain.
+  void announce_drain();
   // Ends running answers with `error`; see HttpSession::abort.
   void abort_all(const Error& error);
   // Closes every connection at once.

@@ -134,6 +134,12 @@ void HttpSession::abort(const Error& error) {
   });
 }
 
+void HttpSession::announce_drain() {
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (const auto listener = self->listener_) listener->on_server_draining();
+  });
+}
+
 void HttpSession::close() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] { self->shut_down(); });
 }

@@ -51,6 +51,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   // Thread-safe: ends a running answer with `error`, and closes when nothing is left to send.
   void abort(const Error& error);
+  // Thread-safe: tells a running answer that the server stops.
+  void announce_drain();
   // Thread-safe: closes at once.
   void close();
 

@@ -20,6 +20,8 @@ class ExchangeListener {
   virtual void on_silence() {}
   // A client that was far behind has read most of it: is_congested() is false again.
   virtual void on_drained() {}
+  // The server stops, and lets answers end: one that has no end of its own ends now.
+  virtual void on_server_draining() {}
   // End the answer with this error now: the server stops, the route's time is over, or the client stopped
   // reading.
   virtual void on_abort(const Error& error) = 0;

@@ -34,7 +34,7 @@ using Handler = void (*)(const Exchange& exchange);
 // One declared endpoint: a row of kRoutes (server/routes.gen.h), made from api/openapi.yaml.
 struct Route {
   Method method;
-  std::string_view pattern;  // may end in {id}, which takes the rest of the path
+  std::string_view pattern;  // may hold one {id}, which takes one byte or more, slashes too
   Access access;
   std::string_view operation_id;
   Handler handler;

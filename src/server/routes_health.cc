@@ -31,7 +31,7 @@ ModelCounts count_models(const ServerContext& server) {
   return counts;
 }
 
-enum class Condition : uint8_t { kOk, kLoading, kFailed, kDraining };
+enum class Condition : uint8_t { kOk, kLoading, kFailed, kPluginInactive, kDraining };
 
 // Of the server, where it is enough that one model can be asked, or where all must be. A model that loads is
 // waited for in both cases.
@@ -40,19 +40,24 @@ Condition condition(const ServerContext& server, bool are_all_needed) {
   const ModelCounts counts = count_models(server);
   if (counts.loading > 0 || counts.ready + counts.failed == 0) return Condition::kLoading;
   const bool are_enough = are_all_needed ? counts.failed == 0 : counts.ready > 0;
-  return are_enough ? Condition::kOk : Condition::kFailed;
+  if (!are_enough) return Condition::kFailed;
+  const bool are_plugins_ready = server.plugins == nullptr || server.plugins->is_ready();
+  return are_plugins_ready ? Condition::kOk : Condition::kPluginInactive;
 }
 
 std::string_view name_of(Condition condition) {
-  static constexpr std::array<std::string_view, 4> kNames = {"ok", "loading", "failed", "draining"};
+  static constexpr std::array<std::string_view, 5> kNames = {"ok", "loading", "failed", "plugin_inactive",
+                                                             "draining"};
   return kNames[static_cast<size_t>(condition)];
 }
 
-// What a request for a model that cannot be asked would be told. REQUIRES: not kOk.
+// What keeps requests from being answered as they should. REQUIRES: not kOk.
 Error error_of(Condition condition) {
   if (condition == Condition::kDraining) return {ErrorCode::kShuttingDown, "the server is being stopped"};
   if (condition == Condition::kFailed)
     return {ErrorCode::kWorkerFailed, "a model cannot be loaded", "GET /admin/workers says why"};
+  if (condition == Condition::kPluginInactive)
+    return {ErrorCode::kPluginFailed, "a required plugin is not active", "GET /admin/plugins says why"};
   return {ErrorCode::kModelLoading, "a model is still being loaded", "try again in a moment"};
 }
 

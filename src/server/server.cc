@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/http_listener.h"
+#include "server/plugin_metrics.h"
 #include "server/server_context.h"
 #include "server/server_metrics.h"
 
@@ -38,7 +39,10 @@ class Server::Impl {
                  .metrics = parts.metrics,
                  .assets = parts.assets,
                  .clock = system_clock(),
-                 .access = AccessControl(options_)},
+                 .access = AccessControl(options_),
+                 .plugins = parts.plugins,
+                 .filter = parts.filter,
+                 .sandbox = std::move(parts.sandbox)},
         listener_(io_, context_) {}
 
   Status start(ListeningSocket socket) {
@@ -49,10 +53,16 @@ class Server::Impl {
 
   uint16_t port() const { return listener_.port(); }
 
+  void watch_plugins(plugins::PluginManager& plugins) {
+    plugin_hook_ = count_plugin_events(plugins, context_.metrics);
+    context_.metrics.on_collect(plugin_collector(plugins));
+  }
+
   void drain(milliseconds longest) {
     const std::lock_guard lock(drain_mutex_);
     if (threads_.empty()) return;
     context_.is_draining = true;
+    listener_.announce_drain();
     listener_.wait_for_answers(longest);
     listener_.stop_accepting();
     listener_.abort_all(shutting_down());
@@ -86,6 +96,7 @@ class Server::Impl {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_ =
       boost::asio::make_work_guard(io_);
   HttpListener listener_;
+  std::shared_ptr<void> plugin_hook_;
   std::mutex drain_mutex_;
   std::vector<std::thread> threads_;
 };
@@ -106,6 +117,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts
                     static_cast<double>(system_clock().unix_seconds()));
   parts.metrics.on_collect(
       [host = &parts.host](telemetry::Registry& metrics) { collect_metrics(*host, metrics); });
+  if (parts.plugins != nullptr) impl->watch_plugins(*parts.plugins);
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 

@@ -4,10 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "base/result.h"
+#include "plugins/plugin_manager.h"
 #include "server/assets.h"
 #include "server/listening_socket.h"
+#include "server/request_filter.h"
 #include "server/server_options.h"
 #include "supervisor/model_host.h"
 #include "telemetry/registry.h"
@@ -19,6 +22,9 @@ struct ServerParts {
   supervisor::ModelHost& host;
   telemetry::Registry& metrics;
   Assets assets = {};
+  plugins::PluginManager* plugins = nullptr;       // none: there are no plugins
+  RequestFilter* filter = nullptr;                 // none: requests are answered as they come
+  std::vector<plugins::LayerReport> sandbox = {};  // what this machine can hold plugins to
 };
 
 // The HTTP API and the dashboard, listening from start() to drain(). Thread-safe.
