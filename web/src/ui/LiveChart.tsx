@@ -16,10 +16,12 @@ interface LiveChartProps {
   /** Unix seconds, ascending, one for each value of each series. */
   times: number[];
   series: ChartSeries[];
+  /** The scale reaches at least so far. */
+  leastTop?: number;
 }
 
 /** Series over time, drawn anew as they grow. */
-export function LiveChart({ title, description, unit, times, series }: LiveChartProps) {
+export function LiveChart({ title, description, unit, times, series, leastTop = 1e-9 }: LiveChartProps) {
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -35,7 +37,7 @@ export function LiveChart({ title, description, unit, times, series }: LiveChart
         width: element.clientWidth || 300,
         height: 150,
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(max || 0, 1e-9) * 1.1] } },
+        scales: { y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] } },
         axes: [
           { stroke: ink, grid },
           { stroke: ink, grid, size: 56 },
@@ -60,7 +62,7 @@ export function LiveChart({ title, description, unit, times, series }: LiveChart
     };
     // Data alone must not make a new plot: the effect below feeds it.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [scheme, shape]);
+  }, [scheme, shape, leastTop]);
 
   useEffect(() => {
     plot.current?.setData([times, ...series.map((one) => one.values)]);

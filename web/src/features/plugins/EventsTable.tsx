@@ -2,7 +2,7 @@ import { Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { PluginEvent } from "../../api/client";
 import { happened } from "./eventFeed";
-import { formatMoment } from "./figures";
+import { formatMoment, formatReason } from "./figures";
 import { Mark, StateBadge } from "./states";
 
 interface EventsTableProps {
@@ -50,10 +50,7 @@ export function EventsTable({ events, plugin, limit }: EventsTableProps) {
                   <StateBadge state={event.to} />
                 )}
               </Table.Td>
-              <Table.Td style={{ overflowWrap: "anywhere" }}>
-                {event.reason}
-                {event.reason_code && ` (${event.reason_code})`}
-              </Table.Td>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>{formatReason(event)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

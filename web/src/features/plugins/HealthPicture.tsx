@@ -91,6 +91,7 @@ function Charts({ samples }: { samples: Sample[] }) {
     {
       title: t("plugins.restarts"),
       unit: t("plugins.soFar"),
+      leastTop: 1,
       series: [line("plugins.restarts", BLUE, (sample) => sample.restarts)],
     },
   ];

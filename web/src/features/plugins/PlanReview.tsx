@@ -70,7 +70,7 @@ function PlanConfirmation({ change, plan, onCancel, onDone }: PlanReviewProps & 
         </Button>
         <Button
           data-autofocus
-          {...(change.action === "remove" && { color: "red" })}
+          {...(change.action === "remove" && { color: "red.9" })}
           loading={apply.isPending}
           disabled={!hasEffect(change, plan) || (asksConsent && !isAllowed)}
           onClick={() => apply.mutate()}

@@ -8,7 +8,7 @@ import { ConfigEditor } from "./ConfigEditor";
 import { Details } from "./Details";
 import { failureBeside } from "./eventFeed";
 import { EventsTable } from "./EventsTable";
-import { formatMoment } from "./figures";
+import { formatMoment, formatReason } from "./figures";
 import { GenerationsTable } from "./GenerationsTable";
 import { HealthPicture } from "./HealthPicture";
 import { LoadState, Stale } from "./LoadState";
@@ -33,10 +33,12 @@ export function PluginPage() {
 
   return (
     <Stack maw={1200} mx="auto">
-      <Anchor component={Link} to="/plugins" size="sm">
-        {t("plugins.back")}
-      </Anchor>
-      {notice}
+      <Group justify="space-between">
+        <Anchor component={Link} to="/plugins" size="sm">
+          {t("plugins.back")}
+        </Anchor>
+        {notice}
+      </Group>
       {!plugins.data && <LoadState error={plugins.error} onRetry={() => void plugins.refetch()} />}
       {plugins.data && plugins.isError && <Stale time={plugins.data.time} />}
       {plugins.data && !plugin && <Text>{t("plugins.unknown", { plugin: id })}</Text>}
@@ -127,7 +129,7 @@ function Troubles({ plugin, list, events, onRelease }: TroublesProps) {
       {plugin.reason && plugin.state !== "stopped" && (
         <Alert color={plugin.state === "active" ? "orange" : "red"} role="alert">
           <Text size="sm" style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}>
-            {plugin.reason} ({plugin.reason_code})
+            {formatReason(plugin)}
           </Text>
         </Alert>
       )}
@@ -137,7 +139,7 @@ function Troubles({ plugin, list, events, onRelease }: TroublesProps) {
             {t("plugins.updateFailed", { failed: failure.version, serves: plugin.version })}
           </Text>
           <Text size="sm" style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}>
-            {failure.reason} ({failure.reason_code}), {formatMoment(failure.unix_milliseconds / 1000)}
+            {formatReason(failure)}, {formatMoment(failure.unix_milliseconds / 1000)}
           </Text>
         </Alert>
       )}

@@ -27,11 +27,11 @@ export function PluginsPage() {
         <Title order={2} size="h4">
           {t("plugins.title")}
         </Title>
+        {notice}
         <Button onClick={askForPackage} disabled={!list}>
           {t("plugins.install")}
         </Button>
       </Group>
-      {notice}
       {!list && <LoadState error={plugins.error} onRetry={() => void plugins.refetch()} />}
       {plugins.data && plugins.isError && <Stale time={plugins.data.time} />}
       {list && (

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { Plugin } from "../../api/client";
 import { formatBytes } from "../../ui/format";
-import { formatLatency } from "./figures";
+import { formatLatency, formatReason } from "./figures";
 import { healthOf, Mark, PluginMarks, StateBadge } from "./states";
 
 const HEALTH_COLORS = { well: "green", off: "gray", changing: "blue", unwell: "red" };
@@ -65,7 +65,7 @@ function PluginRow({ plugin }: { plugin: Plugin }) {
           {plugin.manifest?.summary && <Text size="sm">{plugin.manifest.summary}</Text>}
           {plugin.reason && health === "unwell" && (
             <Text size="sm" fw={500} style={{ overflowWrap: "anywhere" }}>
-              {plugin.reason} ({plugin.reason_code})
+              {formatReason(plugin)}
             </Text>
           )}
         </Stack>

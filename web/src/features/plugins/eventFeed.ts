@@ -34,12 +34,18 @@ export const happened = (events: PluginEvent[], plugin?: string): PluginEvent[] 
   events.filter((event) => !event.is_before && (plugin === undefined || event.plugin === plugin));
 
 /**
- * The newest failure of another version than the one that serves: what an update came to. None once that version
- * became active after it.
+ * The newest failure of another version than the one that serves: what an update came to. None once the serving
+ * version was started after all that.
  */
 export function failureBeside(events: PluginEvent[], plugin: string, version: string): PluginEvent | null {
-  const others = happened(events, plugin).filter((event) => event.version !== version);
-  const failure = others.findLast((event) => event.to === "failed" || event.to === "quarantined");
-  const end = others.findLast((event) => event.to === "active");
-  return failure && (end?.sequence ?? 0) < failure.sequence ? failure : null;
+  const all = happened(events, plugin);
+  const failure = all.findLast(
+    (event) => event.version !== version && (event.to === "failed" || event.to === "quarantined"),
+  );
+  if (!failure) return null;
+  const end = all.findLast((event) => event.version === failure.version) ?? failure;
+  const isPast = all.some(
+    (event) => event.version === version && event.to === "active" && event.sequence > end.sequence,
+  );
+  return isPast ? null : failure;
 }

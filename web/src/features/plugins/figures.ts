@@ -7,6 +7,12 @@ export const formatLatency = (plugin: Pick<Plugin, "calls">, milliseconds: numbe
 /** A moment as people of this place write it. */
 export const formatMoment = (unixSeconds: number): string => new Date(unixSeconds * 1000).toLocaleString();
 
+/** Why something is so, for people and for programs. */
+export const formatReason = (from: { reason: string | null; reason_code: string | null }): string =>
+  from.reason && from.reason_code
+    ? `${from.reason} (${from.reason_code})`
+    : from.reason || from.reason_code || "";
+
 /** By name. */
 export const sortedEntries = (record: Record<string, string>): [string, string][] =>
   Object.entries(record).sort(([a], [b]) => a.localeCompare(b));

@@ -19,7 +19,14 @@ export const STATE_COLORS: Record<PluginState, string> = {
 /** A badge whose text keeps its contrast on every color. */
 export function Mark({ color, text, title }: { color: string; text: string; title?: string }) {
   return (
-    <Badge color={color} variant="light" tt="none" c="var(--mantine-color-text)" title={title}>
+    <Badge
+      color={color}
+      variant="light"
+      tt="none"
+      c="var(--mantine-color-text)"
+      miw="max-content"
+      title={title}
+    >
       {text}
     </Badge>
   );

@@ -42,6 +42,7 @@ export function useChangeDialog(): ChangeDialog {
         onClose={close}
         title={title}
         size="lg"
+        attributes={{ header: { role: "none" } }} // the page has its banner
         closeButtonProps={{ "aria-label": t("plugins.close") }}
       >
         {wish?.action === "choose" && (
