@@ -18,10 +18,20 @@ interface LiveChartProps {
   series: ChartSeries[];
   /** The scale reaches at least so far. */
   leastTop?: number;
+  /** Seconds that the picture is wide at least. */
+  leastSpan?: number;
 }
 
 /** Series over time, drawn anew as they grow. */
-export function LiveChart({ title, description, unit, times, series, leastTop = 1e-9 }: LiveChartProps) {
+export function LiveChart({
+  title,
+  description,
+  unit,
+  times,
+  series,
+  leastTop = 1e-9,
+  leastSpan = 0,
+}: LiveChartProps) {
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -37,7 +47,17 @@ export function LiveChart({ title, description, unit, times, series, leastTop = 
         width: element.clientWidth || 300,
         height: 150,
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] } },
+        scales: {
+          ...(leastSpan > 0 && {
+            x: {
+              range: (_: uPlot, min: number, max: number): uPlot.Range.MinMax => [
+                Math.min(min, max - leastSpan),
+                max,
+              ],
+            },
+          }),
+          y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] },
+        },
         axes: [
           { stroke: ink, grid },
           { stroke: ink, grid, size: 56 },
@@ -62,7 +82,7 @@ export function LiveChart({ title, description, unit, times, series, leastTop = 
     };
     // Data alone must not make a new plot: the effect below feeds it.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [scheme, shape, leastTop]);
+  }, [scheme, shape, leastTop, leastSpan]);
 
   useEffect(() => {
     plot.current?.setData([times, ...series.map((one) => one.values)]);

@@ -19,7 +19,7 @@ export function EventsTable({ events, plugin, limit }: EventsTableProps) {
   if (shown.length === 0) return <Text size="sm">{t("plugins.noEvents")}</Text>;
   return (
     <Table.ScrollContainer
-      minWidth={480}
+      minWidth={640}
       type="native"
       tabIndex={0}
       role="region"

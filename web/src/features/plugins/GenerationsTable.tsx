@@ -24,7 +24,7 @@ export function GenerationsTable({ current, plugin, onRollback }: GenerationsTab
   if (generations.data.length === 0) return <Text size="sm">{t("plugins.noGenerations")}</Text>;
   return (
     <Table.ScrollContainer
-      minWidth={480}
+      minWidth={640}
       type="native"
       tabIndex={0}
       role="region"

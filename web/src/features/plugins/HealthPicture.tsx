@@ -11,6 +11,7 @@ import { healthOf } from "./states";
 
 const BLUE = "#4c6ef5";
 const ORANGE = "#e8590c";
+const LEAST_SPAN_SECONDS = 60;
 const MEBIBYTE = 1024 ** 2;
 
 interface HealthPictureProps {
@@ -70,6 +71,7 @@ function Charts({ samples }: { samples: Sample[] }) {
     {
       title: t("plugins.calls"),
       unit: t("plugins.perSecond"),
+      leastTop: 0.1,
       series: [
         line("plugins.calls", BLUE, (sample) => sample.callsPerSecond),
         line("plugins.failures", ORANGE, (sample) => sample.failuresPerSecond),
@@ -78,6 +80,7 @@ function Charts({ samples }: { samples: Sample[] }) {
     {
       title: t("plugins.latency"),
       unit: t("plugins.milliseconds"),
+      leastTop: 0.1,
       series: [
         line("plugins.median", BLUE, (sample) => sample.p50),
         line("plugins.p95Short", ORANGE, (sample) => sample.p95),
@@ -86,6 +89,7 @@ function Charts({ samples }: { samples: Sample[] }) {
     {
       title: t("plugins.memory"),
       unit: "MiB",
+      leastTop: 1,
       series: [line("plugins.resident", BLUE, (sample) => sample.memoryBytes / MEBIBYTE)],
     },
     {
@@ -102,6 +106,7 @@ function Charts({ samples }: { samples: Sample[] }) {
         <LiveChart
           key={chart.title}
           times={times}
+          leastSpan={LEAST_SPAN_SECONDS}
           {...chart}
           description={t("plugins.chartLabel", {
             title: chart.title,

@@ -5,7 +5,8 @@ export const formatLatency = (plugin: Pick<Plugin, "calls">, milliseconds: numbe
   plugin.calls > 0 ? `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms` : "-";
 
 /** A moment as people of this place write it. */
-export const formatMoment = (unixSeconds: number): string => new Date(unixSeconds * 1000).toLocaleString();
+export const formatMoment = (unixSeconds: number): string =>
+  new Date(unixSeconds * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
 
 /** Why something is so, for people and for programs. */
 export const formatReason = (from: { reason: string | null; reason_code: string | null }): string =>
