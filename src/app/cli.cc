@@ -134,11 +134,15 @@ int usage_error(Console& console, const std::string& message, std::string_view v
   return kUsageExit;
 }
 
-// The flags of a command and of the root, which it falls through to.
+// The flags of a command, of the subcommand that was named, and of the root, which they fall through to.
 std::vector<std::string> known_flags(const CLI::App& root, const CLI::App* command) {
+  std::vector<const CLI::App*> apps = {&root};
+  if (command != nullptr) {
+    apps.push_back(command);
+    for (const CLI::App* subcommand : command->get_subcommands()) apps.push_back(subcommand);
+  }
   std::vector<std::string> names;
-  for (const CLI::App* app : {&root, command}) {
-    if (app == nullptr) continue;
+  for (const CLI::App* app : apps) {
     for (const CLI::Option* option : app->get_options()) {
       for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
     }

@@ -42,17 +42,19 @@ Error server_error(const Json& error, int status) {
   return Error{status >= 500 ? ErrorCode::kInternal : ErrorCode::kInvalidRequest, message};
 }
 
-std::vector<std::string> request_headers(const RemoteServer& server) {
-  std::vector<std::string> headers = {"Content-Type: application/json",
-                                      "Accept: text/event-stream, application/json"};
+constexpr std::string_view kJsonOnly = "application/json";
+constexpr std::string_view kEventsOrJson = "text/event-stream, application/json";
+
+std::vector<std::string> request_headers(const RemoteServer& server, std::string_view accept) {
+  std::vector<std::string> headers = {"Content-Type: application/json", "Accept: " + std::string(accept)};
   if (!server.api_key.empty()) headers.push_back("Authorization: Bearer " + server.api_key);
   return headers;
 }
 
 // Whoever listens on the way would have the key.
-Result<HttpRequest> make_request(const RemoteServer& server, std::string_view path) {
+Result<HttpRequest> make_request(const RemoteServer& server, std::string_view path, std::string_view accept) {
   HttpRequest request{
-      .url = server.base_url + std::string(path), .body = {}, .headers = request_headers(server)};
+      .url = server.base_url + std::string(path), .body = {}, .headers = request_headers(server, accept)};
   const bool is_exposed = is_plain_http(request.url) && !is_allowed_url(request.url);
   if (is_exposed && !server.api_key.empty() && !server.allow_plain_key) {
     return Error{ErrorCode::kInvalidValue,
@@ -86,10 +88,8 @@ RemoteServer remote_server(std::string url, std::string api_key) {
 }
 
 Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server) {
-  TRY(const HttpRequest request, make_request(server, "/v1/models"));
-  TRY(const HttpResponse response, http.send(request));
-  const Json json = parse_json(response.body);
-  if (response.status != 200) return server_error(member(json, "error"), response.status);
+  TRY(const std::string body, call_server(http, server, "/v1/models"));
+  const Json json = parse_json(body);
   std::vector<RemoteModel> models;
   if (const Json& data = member(json, "data"); data.is_array()) {
     for (const Json& model : data) {
@@ -101,12 +101,22 @@ Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const Rem
   return models;
 }
 
+Result<std::string> call_server(const HttpClient& http, const RemoteServer& server, std::string_view path,
+                                std::string body) {
+  TRY(HttpRequest request, make_request(server, path, kJsonOnly));
+  request.body = std::move(body);
+  if (!request.body.empty()) request.stall_seconds = 0;  // it answers when it is done
+  TRY(HttpResponse response, http.send(request));
+  if (response.status == 200) return std::move(response.body);
+  return server_error(member(parse_json(response.body), "error"), response.status);
+}
+
 Status stream_events(const HttpClient& http, const RemoteServer& server, std::string_view path,
                      std::string body, const std::function<bool(std::string_view data)>& on_data) {
   SseReader reader;
   Status status;
   bool is_stopped = false;
-  TRY(HttpRequest request, make_request(server, path));
+  TRY(HttpRequest request, make_request(server, path, kEventsOrJson));
   request.body = std::move(body);
   // A long prompt on a small machine computes for minutes before its first token.
   request.stall_seconds = 0;

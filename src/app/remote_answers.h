@@ -30,8 +30,12 @@ struct RemoteModel {
 // error.
 Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const RemoteServer& server);
 
-// Posts a JSON body and hands on the data of each event of the answer, "[DONE]" left out. A false from
-// `on_data` ends it. The server's own error, also one inside the stream.
+// Asks for a path, with a JSON body as POST, without one as GET: the answer's body. The server's own error.
+Result<std::string> call_server(const HttpClient& http, const RemoteServer& server, std::string_view path,
+                                std::string body = "");
+
+// Posts a JSON body (GET without one) and hands on the data of each event of the answer, "[DONE]" left out. A
+// false from `on_data` ends it. The server's own error, also one inside the stream.
 Status stream_events(const HttpClient& http, const RemoteServer& server, std::string_view path,
                      std::string body, const std::function<bool(std::string_view data)>& on_data);
 

@@ -8,6 +8,7 @@
 #include "app/model_library.h"
 #include "app/open_files.h"
 #include "app/serve_plan.h"
+#include "app/serve_plugins.h"
 #include "app/verbs.h"
 #include "app/version.h"
 #include "base/log.h"
@@ -21,11 +22,11 @@ namespace {
 using supervisor::WorkerState;
 using supervisor::WorkerStatus;
 
-constexpr std::array kServeSettings = {SettingId::kServerHost,         SettingId::kServerPort,
-                                       SettingId::kServerApiKey,       SettingId::kServerInsecureNoAuth,
-                                       SettingId::kServerAllowedHosts, SettingId::kEngineThreads,
-                                       SettingId::kEngineCtxSize,      SettingId::kEngineParallel,
-                                       SettingId::kEngineKvTokens,     SettingId::kEngineBackend};
+constexpr std::array kServeSettings = {
+    SettingId::kServerHost,           SettingId::kServerPort,         SettingId::kServerApiKey,
+    SettingId::kServerInsecureNoAuth, SettingId::kServerAllowedHosts, SettingId::kEngineThreads,
+    SettingId::kEngineCtxSize,        SettingId::kEngineParallel,     SettingId::kEngineKvTokens,
+    SettingId::kEngineBackend,        SettingId::kPluginsDir};
 
 constexpr std::chrono::milliseconds kPoll{50};
 
@@ -89,15 +90,16 @@ class ServeVerb final : public Verb {
     TRY(server::ListeningSocket socket, server::ListeningSocket::open(server_options));
 
     telemetry::Registry metrics;
+    TRY(ServedPlugins plugins, ServedPlugins::start(settings, context.worker_program, context.console));
     supervisor::ModelHostOptions host_options;
     host_options.program_version = program_version();
     host_options.command = plan_worker(settings, context.worker_program);
     TRY(const std::unique_ptr<supervisor::SupervisedModelHost> host,
         supervisor::SupervisedModelHost::start(std::move(plan.specs), std::move(host_options)));
+    server::ServerParts parts{.host = *host, .metrics = metrics, .assets = dashboard_assets()};
+    plugins.connect(parts);
     TRY(const std::unique_ptr<server::Server> server,
-        server::Server::start(server_options,
-                              {.host = *host, .metrics = metrics, .assets = dashboard_assets()},
-                              std::move(socket)));
+        server::Server::start(server_options, std::move(parts), std::move(socket)));
     const std::string url = local_url(settings.server.host, server->port());
     announce(context.console, url);
 
@@ -112,7 +114,9 @@ class ServeVerb final : public Verb {
       }
     }
     while (!context.interrupts.flag()) context.interrupts.wait_for(std::chrono::seconds(3600));
-    return drain(context, *host, *server);
+    const int exit_code = drain(context, *host, *server);
+    plugins.stop();
+    return exit_code;
   }
 
  private:

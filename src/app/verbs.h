@@ -12,6 +12,8 @@ std::unique_ptr<Verb> make_bench_verb();
 std::unique_ptr<Verb> make_config_verb();
 std::unique_ptr<Verb> make_engine_worker_verb();
 std::unique_ptr<Verb> make_list_verb();
+std::unique_ptr<Verb> make_plugin_verb();
+std::unique_ptr<Verb> make_plugin_worker_verb();
 std::unique_ptr<Verb> make_pull_verb();
 std::unique_ptr<Verb> make_run_verb();
 std::unique_ptr<Verb> make_serve_verb();

@@ -13,7 +13,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
-  // Never goes back; meaningless outside this process.
+  // Never goes back. The system's is the same in all processes of this machine, and meaningless elsewhere.
   virtual SteadyTime now() const = 0;
   // Milliseconds since 1970 in UTC; may jump when somebody sets the machine's clock.
   virtual int64_t unix_milliseconds() const = 0;

@@ -19,8 +19,15 @@ class TemporaryFolder {
     path_ = pattern;
   }
   ~TemporaryFolder() {
+    namespace fs = std::filesystem;
     std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    // What is in a read-only folder cannot be removed.
+    for (fs::recursive_directory_iterator entries(path_, ignored), end; !ignored && entries != end;
+         entries.increment(ignored)) {
+      if (!entries->is_directory(ignored) || entries->is_symlink(ignored)) continue;
+      fs::permissions(entries->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
+    }
+    fs::remove_all(path_, ignored);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;

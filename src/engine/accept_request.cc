@@ -75,12 +75,16 @@ Status check_stop(const std::vector<std::string>& stop) {
 }
 
 // The wording is that of OpenAI's own answer: clients recognise an overflow by it.
-Error context_exceeded(int64_t context_tokens, int64_t prompt_tokens) {
+Error context_exceeded(const GenerationRequest& request, int64_t prompt_tokens, int64_t context_tokens) {
+  const std::string param = std::holds_alternative<ChatPrompt>(request.prompt) ? "messages" : "prompt";
+  const bool is_scored_only = request.max_tokens == 0;
   return {ErrorCode::kContextLengthExceeded,
           "This model's maximum context length is " + std::to_string(context_tokens) +
-              " tokens. However, your messages resulted in " + std::to_string(prompt_tokens) + " tokens.",
-          "Please reduce the length of the messages: at least one token of the answer must fit, too.",
-          "messages"};
+              " tokens. However, your " + param + " resulted in " + std::to_string(prompt_tokens) +
+              " tokens.",
+          "Please reduce the length of the " + param +
+              (is_scored_only ? "." : ": at least one token of the answer must fit, too."),
+          param};
 }
 
 }  // namespace
@@ -103,9 +107,7 @@ Result<std::shared_ptr<const AcceptedRequest>> accept_request(GenerationRequest 
   const int64_t asked = request.max_tokens.value_or(std::numeric_limits<int64_t>::max());
   // Scoring a prompt needs no room for an answer.
   if (prompt_tokens > context.context_tokens || (prompt_tokens == context.context_tokens && asked > 0)) {
-    Error error = context_exceeded(context.context_tokens, prompt_tokens);
-    if (!std::holds_alternative<ChatPrompt>(request.prompt)) error.param = "prompt";
-    return error;
+    return context_exceeded(request, prompt_tokens, context.context_tokens);
   }
   auto accepted = std::make_shared<AcceptedRequest>();
   accepted->id = request.id;

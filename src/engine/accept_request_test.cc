@@ -98,11 +98,23 @@ TEST_F(AcceptRequestTest, APromptThatLeavesNoRoomNamesBothNumbers) {
 
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kContextLengthExceeded);
-  EXPECT_THAT(
-      refused.error().message,
-      HasSubstr(
-          "This model's maximum context length is 64 tokens. However, your messages resulted in 64 tokens."));
+  EXPECT_EQ(refused.error().message,
+            "This model's maximum context length is 64 tokens. However, your prompt resulted in 64 tokens.");
+  EXPECT_THAT(refused.error().hint, HasSubstr("at least one token of the answer must fit, too"));
   EXPECT_EQ(refused.error().param, "prompt");
+}
+
+TEST_F(AcceptRequestTest, SpeaksOfMessagesToAChatAndOfNoAnswerWhereNoneWasAskedFor) {
+  GenerationRequest chat;
+  chat.prompt = ChatPrompt{.messages = {{"user", std::string(200, 'a')}}};
+  const auto too_long = accept(chat);
+  ASSERT_EQ(too_long.error().code, ErrorCode::kContextLengthExceeded);
+  EXPECT_THAT(too_long.error().message, HasSubstr("your messages resulted in"));
+  EXPECT_EQ(too_long.error().param, "messages");
+
+  const auto scored = accept(greedy(1, prompt(1, 65), 0));
+  EXPECT_THAT(scored.error().message, HasSubstr("your prompt resulted in 65 tokens."));
+  EXPECT_EQ(scored.error().hint, "Please reduce the length of the prompt.");
 }
 
 TEST_F(AcceptRequestTest, AScoredPromptMayFillTheContext) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -79,7 +81,9 @@ ThreadedEngine::~ThreadedEngine() {
 }
 
 Result<SubmitReceipt> ThreadedEngine::submit(GenerationRequest request) {
-  const SteadyTime received = system_clock().now();
+  const SteadyTime now = system_clock().now();
+  const SteadyTime received =
+      request.received_ns ? std::min(now, SteadyTime(std::chrono::nanoseconds(*request.received_ns))) : now;
   uint64_t drawn_seed;
   {
     const std::lock_guard lock(mutex_);

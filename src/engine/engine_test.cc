@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "base/failpoint.h"
@@ -15,6 +16,8 @@ namespace {
 
 using test_support::Answer;
 using test_support::RecordingListener;
+using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 
 class ThreadedEngineTest : public EngineTest {
@@ -39,6 +42,17 @@ TEST_F(ThreadedEngineTest, AnswersARequestAndSaysWhatItAccepted) {
   EXPECT_EQ(answer.tokens.size(), 24U);
   EXPECT_EQ(answer.finish, FinishReason::kLength);
   EXPECT_EQ(answer.num_updates, 24);
+}
+
+TEST_F(ThreadedEngineTest, CountsTheQueueTimeFromWhenTheClientAsked) {
+  const auto engine = load(options());
+  GenerationRequest request = greedy(1, prompt(1));
+  const auto asked = system_clock().now() - std::chrono::seconds(2);
+  request.received_ns = std::chrono::nanoseconds(asked.time_since_epoch()).count();
+
+  ASSERT_TRUE(engine->submit(std::move(request)).ok());
+
+  EXPECT_THAT(listener_.wait_for(1).queue_microseconds, ElementsAre(Ge(2'000'000U)));
 }
 
 TEST_F(ThreadedEngineTest, ANewEngineGivesTheSameAnswer) {

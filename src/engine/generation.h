@@ -56,6 +56,9 @@ struct GenerationRequest {
   bool ignore_eos = false;
   std::optional<int32_t> top_logprobs;  // none: no logprobs; 0: of the chosen token; up to 20
   bool prompt_logprobs = false;         // echo with logprobs: also score the prompt
+  bool wants_prompt_text = false;       // echo of token ids: the receipt holds their text
+  // When the client's request came, on this machine's steady clock; none: with its submit.
+  std::optional<int64_t> received_ns = {};
 };
 
 enum class FinishReason : uint8_t { kStop, kLength, kCancelled, kError };
@@ -73,6 +76,7 @@ struct TokenLogprob {
 struct SubmitReceipt {
   RequestId id = 0;
   std::vector<TokenId> prompt_tokens;
+  std::optional<std::string> prompt_text = {};  // where it was asked for; filled in by the worker
 };
 
 // News of one choice of one request after a step.
@@ -86,7 +90,8 @@ struct SequenceUpdate {
       prompt_logprobs;  // once, in the first update: entry i scores prompt token i (0 has none)
   std::optional<FinishReason> finish;  // set in the last update of the choice
   std::optional<Error> error;          // with FinishReason::kError
-  // Once, in the first update after it got a place in a step: how long it waited for it since its submit.
+  // Once, in the first update after it got a place in a step: how long it waited for it since it was
+  // received.
   std::optional<uint64_t> queue_microseconds;
   int32_t num_cached_prompt_tokens = 0;
 };

@@ -50,7 +50,8 @@ struct Generation {
 // Generations of plugin sets on disk. Whatever ends the process at whatever point, the store holds the old
 // generation or the new one, complete.
 //
-//   packages/DIGEST/...       package contents, never changed once there
+//   packages/DIGEST/...       package contents, never changed once there, read-only
+//   packages/DIGEST.list      its files with their SHA-256; what DIGEST is the SHA-256 of
 //   generations/N.json        lock files; N grows by one with every change
 //   current                   the number of the generation that counts
 //   data/PUBLISHER/NAME/      what plugins keep; never collected while the plugin is installed
@@ -73,20 +74,23 @@ class GenerationStore {
   // All that are kept, oldest first.
   Result<std::vector<Generation>> generations() const;
 
-  // Copies a package in, hashing again what is written; nothing to do where it is there. kChecksumMismatch
-  // where the folder changed meanwhile, kDiskFull.
+  // Copies a package in, hashing again what is written; nothing to do where it is there, and a damaged one is
+  // replaced. kChecksumMismatch where the folder changed meanwhile, kDiskFull.
   Status add_package(const PluginPackage& package);
   // A package that is there, its manifest read again. kNotFound.
   Result<PluginPackage> package(const std::string& digest) const;
   // Whether its bytes are still those that were added: kChecksumMismatch names the file.
   Status verify_package(const std::string& digest) const;
 
-  // Makes `plugins` the current generation, durably, and returns it. REQUIRES: their packages are there.
+  // Makes `plugins` the current generation, durably, and returns it. kNotFound where a package is not there,
+  // kInvalidValue for what cannot be kept. On an error current() is what the disk holds then: the old one,
+  // unless the disk refused to put it back.
   Result<Generation> commit(std::vector<InstalledPlugin> plugins, const std::string& reason,
                             int64_t now_unix_seconds);
   // A new generation with the contents of an earlier one: kNotFound where it is not kept any more.
   Result<Generation> roll_back_to(uint64_t number, int64_t now_unix_seconds);
-  // Removes all but the newest `num_kept` generations, and packages that none of them names.
+  // Removes all but the newest `num_kept` generations (the current one always stays), and packages that none
+  // of them names. What plugins keep in data/ stays.
   Status collect(size_t num_kept);
 
   const std::vector<QuarantinedPackage>& quarantined() const;
@@ -94,7 +98,7 @@ class GenerationStore {
   // Lets the digest run again. Nothing to do where it was not quarantined.
   Status release(const std::string& digest);
 
-  // The plugin's own folder, made where it is missing.
+  // The plugin's own folder, made where it is missing (kWrite). kInvalidValue.
   Result<std::string> data_folder(const std::string& id);
   std::string package_folder(const std::string& digest) const;
 

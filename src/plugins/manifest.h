@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -16,8 +17,13 @@ namespace llama_gpu::plugins {
 // that could break a plugin.
 inline constexpr std::string_view kHostApiVersion = "1.0.0";
 
-// The manifest's name in every package.
+// The manifest's name in every package, and how large it may be.
 inline constexpr std::string_view kManifestName = "plugin.toml";
+inline constexpr uint64_t kMaxManifestBytes = 64 << 10;
+
+// Programs that a command may begin with though no package holds them.
+inline constexpr std::array<std::string_view, 6> kPluginInterpreters = {"python3", "bash", "node",
+                                                                        "perl",    "ruby", "sh"};
 
 // What a plugin offers; each is one method of the protocol (docs/plugins/protocol.md).
 enum class Capability : uint8_t { kRequestFilter, kEventListener };
@@ -73,7 +79,8 @@ struct PluginManifest {
   // Program and arguments. The program is a path in the package, or one of the interpreters that the host
   // allows by name ("python3").
   std::vector<std::string> command;
-  std::string config_schema = "{}";   // JSON Schema, as JSON text
+  std::string config_schema = "{}";  // JSON Schema, as JSON text
+  std::string config_schema_file;  // of the package, which read_package puts into config_schema; mostly none
   std::string default_config = "{}";  // JSON object
 };
 

@@ -33,13 +33,13 @@ std::string_view plugin_state_name(PluginState state);
 struct PluginEvent {
   uint64_t sequence = 0;  // grows by one in a host's life
   int64_t unix_milliseconds = 0;
-  std::string plugin;  // id; empty for the set as a whole
-  std::string version;
+  std::string plugin = {};  // id; empty for the set as a whole
+  std::string version = {};
   PluginState from = PluginState::kDiscovered, to = PluginState::kDiscovered;
   bool is_before = false;  // pre-hook: it will happen unless vetoed
   uint64_t generation = 0;
-  std::string reason_code;
-  std::string reason;
+  std::string reason_code = {};
+  std::string reason = {};
 };
 
 // The event as one JSON object, as the API, webhooks and plugins see it.

@@ -15,7 +15,7 @@
 #include "plugins/plugin_event.h"
 #include "plugins/plugin_protocol.h"
 #include "plugins/sandbox.h"
-#include "supervisor/worker_life.h"
+#include "supervisor/worker_process.h"
 
 namespace llama_gpu::plugins {
 
@@ -30,6 +30,8 @@ struct PluginManagerOptions {
   std::chrono::milliseconds watch_window{60'000};   // after a swap, in which failures roll back
   int crash_limit = 5;                              // ends within `crash_window`: quarantined
   std::chrono::milliseconds crash_window{600'000};
+  // How a plugin's process is started; none: `worker_program` with the verb, in the sandbox.
+  std::function<supervisor::WorkerCommand(const PluginManifest&, const SandboxPolicy&)> make_command = {};
   const Clock* clock = &system_clock();  // outlives the manager
 };
 
@@ -109,7 +111,7 @@ class PluginManager {
   virtual bool is_ready() const = 0;
   // The current generation's number.
   virtual uint64_t generation() const = 0;
-  // Packages that must not run again.
+  // Packages that must not run again. Blocks on the disk.
   virtual std::vector<QuarantinedPackage> quarantined() const = 0;
   // Blocks on the disk.
   virtual Result<std::vector<Generation>> generations() const = 0;

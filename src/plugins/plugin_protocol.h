@@ -61,9 +61,10 @@ using PluginMessage = std::variant<PluginReply, PluginLogLine>;
 // method.
 Result<PluginMessage> decode_plugin_message(std::string_view payload);
 
-// Reads results. kProtocolError naming the field.
+// Reads results. kProtocolError naming the field; kPluginIncompatible for another version of the protocol.
 Status check_initialized(const Json& result, const PluginManifest& manifest);
-Status check_self_test(const Json& result);
+Status check_self_test(const Json& result);  // kPluginFailed with its reason where it failed
+Status check_health(const Json& result);     // kPluginFailed with its reason where it says so
 Result<FilterVerdict> read_filter_verdict(const Json& result, const FilterCall& call);
 
 }  // namespace llama_gpu::plugins

@@ -31,6 +31,9 @@ std::string to_string(const Version& version);
 //
 //   "*"  ">=1.2.0 <2.0.0"  "^1.2"  "~1.2.3"  "1.x"  "=1.0.0"  "1.2 - 1.4" is not understood
 //
+// A version may leave its last numbers open: "1.2" is "1.2.x", ">1.2" begins at 1.3.0, "<=1.2" ends before
+// 1.3.0. "^" keeps the first number that is not 0, "~" all but the patch. An empty text is no range.
+//
 // A pre-release is only contained where a comparator of its set names a pre-release of the same
 // MAJOR.MINOR.PATCH, as npm does it: nobody gets one without asking.
 class VersionRange {
@@ -51,6 +54,9 @@ class VersionRange {
     Version version;
   };
   using ComparatorSet = std::vector<Comparator>;  // empty: all
+
+  static Status add_comparator(std::string_view text, ComparatorSet& set);
+  static bool holds(const Comparator& comparator, const Version& version);
 
   std::string text_ = "*";
   std::vector<ComparatorSet> sets_ = {{}};

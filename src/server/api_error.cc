@@ -17,21 +17,23 @@ constexpr std::string_view kRetryAfterSeconds =
 
 }  // namespace
 
-std::string error_body(const Error& error) {
+std::string error_object(const Error& error) {
   const ErrorCodeInfo& info = error_code_info(error.code);
   const std::string_view joint = error.hint.empty() ? "" : error.message.ends_with('.') ? " " : "; ";
   const std::string message = fmt::format("{}{}{}", error.message, joint, error.hint);
-  std::string body;
-  JsonWriter json(body);
-  json.begin_object().key("error").begin_object();
+  std::string object;
+  JsonWriter json(object);
+  json.begin_object();
   json.key("message").string(repair_utf8(message));
   json.key("type").string(info.openai_type);
   json.key("param");
   error.param.empty() ? json.null() : json.string(repair_utf8(error.param));
   json.key("code").string(info.name);
-  json.end_object().end_object();
-  return body;
+  json.end_object();
+  return object;
 }
+
+std::string error_body(const Error& error) { return R"({"error":)" + error_object(error) + "}"; }
 
 HttpResponse error_response(const Error& error) {
   const ErrorCodeInfo& info = error_code_info(error.code);

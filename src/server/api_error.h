@@ -8,7 +8,10 @@
 
 namespace llama_gpu::server {
 
-// The wire form of an Error: {"error": {"message", "type", "param", "code"}}, all four keys always there.
+// The wire form of an Error: {"message", "type", "param", "code"}, all four keys always there.
+std::string error_object(const Error& error);
+
+// {"error": error_object()}
 std::string error_body(const Error& error);
 
 // The answer for it: status and retry advice from api/errors.yaml.

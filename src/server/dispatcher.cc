@@ -144,6 +144,7 @@ Admission admit(const ServerContext& server, const HttpRequest& head) {
   admission.common.add("Cross-Origin-Resource-Policy", "same-origin");
   if (Status status = find_route(server, head, admission); !status.ok()) {
     admission.answer = error_response(status.error());
+    admission.is_last = status.error().code == ErrorCode::kInvalidRequest;  // not HTTP as it should be
   }
   return admission;
 }

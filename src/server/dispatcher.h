@@ -17,6 +17,7 @@ struct Admission {
   std::string argument;          // what {id} stands for
   uint64_t max_body = 0;
   std::optional<HttpResponse> answer;  // a refusal or a page
+  bool is_last = false;                // the connection ends with it: what follows it is not trusted
   Headers common;                      // beside the headers of whatever is answered
   std::string request_id;
 };

@@ -200,6 +200,19 @@ TEST_F(DispatcherTest, GivesAReboundNameNothing) {
   EXPECT_EQ(admission.common.find("Access-Control-Allow-Origin"), std::nullopt);
 }
 
+TEST_F(DispatcherTest, EndsTheConnectionOfARequestThatIsNotHttp) {
+  HttpRequest nameless = request("GET", "/livez");
+  nameless.headers = {};
+  HttpRequest two_names = request("GET", "/livez");
+  two_names.headers.add("Host", "localhost");
+  for (const HttpRequest& malformed : {nameless, two_names, request("GET", "livez")}) {
+    const Admission admission = admitted(malformed);
+    EXPECT_EQ(admission.answer->status, 400);
+    EXPECT_TRUE(admission.is_last);
+  }
+  EXPECT_FALSE(admitted(request("GET", "/nope")).is_last);
+}
+
 TEST_F(DispatcherTest, WantsJsonOnWrites) {
   for (const std::string type : {"text/plain", "multipart/form-data; boundary=x",
                                  "application/x-www-form-urlencoded", "", "application/jsonx", "text/json"}) {

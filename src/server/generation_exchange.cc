@@ -159,16 +159,11 @@ GenerationExchange::GenerationExchange(const Exchange& exchange, GenerationCall 
   const auto per_prompt = static_cast<size_t>(call_.requests.front().num_choices);
   choices_.resize(call_.requests.size() * per_prompt);
   num_open_choices_ = choices_.size();
-  form_ = {.is_stream = call_.is_stream,
-           .include_usage = call_.include_usage,
-           .num_choices = static_cast<int32_t>(choices_.size()),
-           .has_logprobs = call_.requests.front().top_logprobs.has_value(),
-           .echoed = {}};
 }
 
 // What is answered, and echoed, is what the filters leave of the prompts.
 void GenerationExchange::filter() {
-  if (server_.filter == nullptr || !server_.filter->is_active()) return prepare();
+  if (server_.filter == nullptr || !server_.filter->is_active()) return launch();
   std::vector<engine::Prompt> prompts;
   for (engine::GenerationRequest& request : call_.requests) prompts.push_back(std::move(request.prompt));
   const auto on_filtered = [weak = weak_from_this(),
@@ -178,53 +173,31 @@ void GenerationExchange::filter() {
       if (!self || self->has_ended_) return;
       if (!filtered.ok()) return self->fail(filtered.error());
       for (size_t i = 0; i < filtered->size(); ++i) self->call_.requests[i].prompt = (*filtered)[i];
-      self->prepare();
+      self->launch();
     });
   };
   filter_prompts(*server_.filter, {request_id_, model_id_, {}}, std::move(prompts), on_filtered);
 }
 
-// An echoed prompt of token ids needs its text before anything is answered.
-void GenerationExchange::prepare() {
-  if (call_.echo) {
-    form_.echoed.resize(choices_.size());
-    for (size_t i = 0; i < call_.requests.size(); ++i) echo_text_of(i);
-  }
-  if (num_echoes_awaited_ == 0) launch();
-}
-
-void GenerationExchange::echo_text_of(size_t prompt_idx) {
-  const size_t per_prompt = choices_.size() / call_.requests.size();
-  const auto first = form_.echoed.begin() + static_cast<std::ptrdiff_t>(prompt_idx * per_prompt);
-  const engine::Prompt& prompt = call_.requests[prompt_idx].prompt;
-  if (const auto* text = std::get_if<engine::TextPrompt>(&prompt)) {
-    std::fill_n(first, per_prompt, text->text);
-    return;
-  }
-  ++num_echoes_awaited_;
-  const auto on_text = [weak = weak_from_this(), writer = writer_, first,
-                        per_prompt](Result<std::string> text) {
-    writer->post([weak, first, per_prompt, text = std::move(text)] {
-      const auto self = weak.lock();
-      if (!self || self->has_ended_) return;
-      if (!text.ok()) return self->fail(text.error());
-      std::fill_n(first, per_prompt, *text);
-      if (--self->num_echoes_awaited_ == 0) self->launch();
-    });
-  };
-  request_ids_.push_back(server_.host.detokenize(model_id_, std::get<std::vector<TokenId>>(prompt), on_text));
-}
-
 void GenerationExchange::launch() {
-  AnswerHead head{.id = random_id(api_.id_prefix),
-                  .created_unix_seconds = server_.clock.unix_seconds(),
-                  .model = call_.model};
-  renderer_ = api_.make_renderer(head, std::move(form_));
+  const AnswerHead head{.id = random_id(api_.id_prefix),
+                        .created_unix_seconds = server_.clock.unix_seconds(),
+                        .model = call_.model};
+  renderer_ = api_.make_renderer(head, {.is_stream = call_.is_stream,
+                                        .include_usage = call_.include_usage,
+                                        .num_choices = static_cast<int32_t>(choices_.size()),
+                                        .has_logprobs = call_.requests.front().top_logprobs.has_value()});
   mailbox_ = std::make_shared<Mailbox>(writer_, weak_from_this(), server_);
   for (size_t i = 0; i < call_.requests.size(); ++i) {
     engine::GenerationRequest& request = call_.requests[i];
+    if (const auto* text = std::get_if<engine::TextPrompt>(&request.prompt); text && call_.echo) {
+      echo(i, text->text);
+    } else {
+      request.wants_prompt_text = call_.echo;
+    }
     request.id = server_.host.next_request_id();
     request.trace_id = request_id_;
+    request.received_ns = std::chrono::nanoseconds(received_.time_since_epoch()).count();
     request_ids_.push_back(request.id);
     server_.host.generate(model_id_, std::move(request),
                           std::make_shared<Observer>(mailbox_, i, server_.clock));
@@ -254,28 +227,36 @@ void GenerationExchange::take(const std::vector<News>& batch) {
 }
 
 void GenerationExchange::take(const News& news) {
-  if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what)) return take_receipt(*receipt);
+  if (const auto* receipt = std::get_if<engine::SubmitReceipt>(&news.what))
+    return take_receipt(news.prompt_idx, *receipt);
   if (const auto* error = std::get_if<Error>(&news.what)) return fail(*error);
   take_update(news, std::get<engine::SequenceUpdate>(news.what));
 }
 
-void GenerationExchange::take_receipt(const engine::SubmitReceipt& receipt) {
+void GenerationExchange::take_receipt(size_t prompt_idx, const engine::SubmitReceipt& receipt) {
+  ++num_accepted_;
+  if (receipt.prompt_text) echo(prompt_idx, *receipt.prompt_text);
   const auto num_tokens = static_cast<int64_t>(receipt.prompt_tokens.size());
   usage_.prompt_tokens += num_tokens;
   server_.metrics.add(telemetry::Counter::kPromptTokensTotal, static_cast<double>(num_tokens), {model_id_});
 }
 
+void GenerationExchange::echo(size_t prompt_idx, std::string_view text) {
+  for (size_t i = 0; i < choices_per_prompt(); ++i)
+    renderer_->echo(static_cast<int32_t>(prompt_idx * choices_per_prompt() + i), text);
+}
+
 void GenerationExchange::take_update(const News& news, const engine::SequenceUpdate& update) {
-  const size_t per_prompt = choices_.size() / call_.requests.size();
-  if (update.choice < 0 || static_cast<size_t>(update.choice) >= per_prompt) {
+  if (update.choice < 0 || static_cast<size_t>(update.choice) >= choices_per_prompt()) {
     return fail(Error{ErrorCode::kInternal, "the engine answered a choice that was not asked for"});
   }
-  const size_t index = news.prompt_idx * per_prompt + static_cast<size_t>(update.choice);
+  const size_t index = news.prompt_idx * choices_per_prompt() + static_cast<size_t>(update.choice);
   Choice& choice = choices_[index];
   if (choice.has_finished) return;
   usage_.completion_tokens += static_cast<int64_t>(update.tokens.size());
   usage_.cached_tokens = std::max<int64_t>(usage_.cached_tokens, update.num_cached_prompt_tokens);
-  if (update.queue_microseconds) {
+  // Once more after a worker that ended before the first token.
+  if (update.queue_microseconds && !std::exchange(choice.was_scheduled, true)) {
     server_.metrics.observe(telemetry::Histogram::kQueueTimeSeconds,
                             static_cast<double>(*update.queue_microseconds) * 1e-6, {model_id_});
   }
@@ -303,6 +284,13 @@ void GenerationExchange::measure(Choice& choice, size_t num_tokens, SteadyTime c
                     seconds(came - *choice.last_token) / static_cast<double>(num_tokens), {model_id_});
   }
   choice.last_token = came;
+}
+
+// Every prompt was found good, and no worker has to come back first.
+bool GenerationExchange::is_with_a_worker() const {
+  if (num_accepted_ < call_.requests.size()) return false;
+  const auto model = server_.host.find_model(model_id_);
+  return model && model->is_ready;
 }
 
 void GenerationExchange::begin_stream() {
@@ -354,6 +342,7 @@ void GenerationExchange::on_closed() {
 
 void GenerationExchange::on_silence() {
   if (has_ended_ || !call_.is_stream || writer_->is_congested()) return;
+  if (!has_begun_ && !is_with_a_worker()) return;  // it may still be refused, with a status
   begin_stream();
   writer_->write(kKeepAlive);
 }
@@ -371,7 +360,11 @@ void GenerationExchange::cancel_requests() {
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name) {
   if (auto model = host.find_model(name)) return *std::move(model);
   std::string served;
-  for (const auto& model : host.models()) served += (served.empty() ? "'" : ", '") + model.id + "'";
+  const auto add = [&](const std::string& known) { served += (served.empty() ? "'" : ", '") + known + "'"; };
+  for (const auto& model : host.models()) {
+    add(model.id);
+    std::ranges::for_each(model.aliases, add);
+  }
   return Error{ErrorCode::kModelNotFound, "the model '" + escape_line(name, 100) + "' is not served",
                served.empty() ? "no model is served" : "served: " + served, "model"};
 }

@@ -26,8 +26,9 @@ using RendererFactory = std::unique_ptr<AnswerRenderer> (*)(const AnswerHead& he
 //
 // The host's thread puts news into a mailbox; the connection's thread empties it, so that a step's news of
 // all choices become one write. While the client is far behind with reading, its news wait in there, up to a
-// limit; nobody else waits for it. The status line waits for the first token (or the first silence), so that
-// whatever goes wrong before it has a status of its own. Connection's thread only, but for the mailbox.
+// limit; nobody else waits for it. The status line waits for the first token, or for the first silence after
+// a worker took the request (HttpTimeouts::silence), so that whatever goes wrong before it has a status of
+// its own. Connection's thread only, but for the mailbox.
 class GenerationExchange : public ExchangeListener, public std::enable_shared_from_this<GenerationExchange> {
  public:
   // What an API's route knows beyond the call itself.
@@ -57,21 +58,23 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
 
   // What is known of one choice.
   struct Choice {
+    bool was_scheduled = false;
     bool has_finished = false;
     std::optional<SteadyTime> last_token = {};
   };
 
   // The steps, in the order in which they come.
   void filter();
-  void prepare();
-  void echo_text_of(size_t prompt_idx);
   void launch();
   void read_mail();
   void take(const std::vector<News>& batch);
   void take(const News& news);
-  void take_receipt(const engine::SubmitReceipt& receipt);
+  void take_receipt(size_t prompt_idx, const engine::SubmitReceipt& receipt);
+  void echo(size_t prompt_idx, std::string_view text);
   void take_update(const News& news, const engine::SequenceUpdate& update);
+  size_t choices_per_prompt() const { return choices_.size() / call_.requests.size(); }
   void measure(Choice& choice, size_t num_tokens, SteadyTime came);
+  bool is_with_a_worker() const;
   void begin_stream();
   void finish();
   void fail(const Error& error);
@@ -83,7 +86,6 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   std::string model_id_;  // as the host knows it
   GenerationCall call_;
   Api api_;
-  AnswerForm form_;
   std::unique_ptr<AnswerRenderer> renderer_;
   std::shared_ptr<Mailbox> mailbox_;
   std::vector<engine::RequestId> request_ids_;  // handed to the host
@@ -91,13 +93,13 @@ class GenerationExchange : public ExchangeListener, public std::enable_shared_fr
   std::string events_;  // of this step, not yet written
   Usage usage_;
   SteadyTime received_;
+  size_t num_accepted_ = 0;  // of call_.requests, by a worker
   size_t num_open_choices_ = 0;
-  size_t num_echoes_awaited_ = 0;
   bool has_begun_ = false;  // the stream
   bool has_ended_ = false;
 };
 
-// The model of that name, or kModelNotFound naming those that are served.
+// The model of that name, or kModelNotFound naming all names that are served, aliases among them.
 Result<supervisor::ServedModel> find_model(const supervisor::ModelHost& host, std::string_view name);
 
 // The same for a request that need not name a model: nullopt is the first that is served.

@@ -132,11 +132,11 @@ TEST_F(GenerationExchangeTest, ScoresAPromptWithoutGenerating) {
   EXPECT_EQ(document(*writer)["usage"]["completion_tokens"], 0);
 }
 
-TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAre) {
+TEST_F(GenerationExchangeTest, RefusesAnUnknownModelAndNamesThoseThereAreWithTheirAliases) {
   const auto writer = call(handlers::create_completion, R"({"model":"nope","prompt":"x"})");
 
   EXPECT_EQ(writer->head().status, 404);
-  EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("'fake'")));
+  EXPECT_THAT(writer->body(), AllOf(HasSubstr("model_not_found"), HasSubstr("served: 'fake', 'alias'")));
   EXPECT_EQ(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->head().status, 404);
   host_.set_models({});
   EXPECT_THAT(call(handlers::create_completion, R"({"model":"","prompt":"x"})")->body(),
@@ -253,11 +253,44 @@ TEST_F(GenerationExchangeTest, CancelsWhenTheClientLeaves) {
 
 TEST_F(GenerationExchangeTest, KeepsASilentStreamAliveWithComments) {
   const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2}});
+  writer->run_posted();
   writer->listener()->on_silence();
 
   EXPECT_EQ(writer->head().status, 200);
   EXPECT_EQ(writer->body(), ": keep-alive\n\n");
   writer->close();
+}
+
+TEST_F(GenerationExchangeTest, HoldsTheStatusWhileNoWorkerHasEveryPrompt) {
+  const auto writer = completion(R"("prompt":["a","b"],"stream":true)");
+  const auto first = host_.wait_for_request(0), second = host_.wait_for_request(1);
+  first.observer->on_accepted({.id = first.request.id, .prompt_tokens = {1}});
+  writer->run_posted();
+  writer->listener()->on_silence();
+  EXPECT_FALSE(writer->has_begun());
+
+  second.observer->on_failed(Error{ErrorCode::kWorkerFailed, "the model cannot be loaded"});
+  writer->run_posted();
+  EXPECT_EQ(writer->head().status, 503);
+  EXPECT_NE(writer->head().headers.find("Retry-After"), std::nullopt);
+}
+
+TEST_F(GenerationExchangeTest, HoldsTheStatusWhileItsWorkerIsReplaced) {
+  const auto writer = chat(R"(,"stream":true)");
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1}});
+  writer->run_posted();
+  auto models = host_.models();
+  models[0].is_ready = false;
+  host_.set_models(models);
+  writer->listener()->on_silence();
+  EXPECT_FALSE(writer->has_begun());
+
+  request.observer->on_failed(Error{ErrorCode::kWorkerFailed, "it did not come back"});
+  writer->run_posted();
+  EXPECT_EQ(writer->head().status, 503);
 }
 
 TEST_F(GenerationExchangeTest, HoldsBackWhileTheClientIsFarBehind) {
@@ -363,45 +396,35 @@ TEST_F(GenerationExchangeTest, EndsWhenTheServerStops) {
   EXPECT_EQ(host_.num_cancels(), 1U);
 }
 
-TEST_F(GenerationExchangeTest, WaitsForTheTextOfAnEchoedPromptOfTokens) {
-  host_.set_script({"c"});
-  host_.hold_calls(true);
-  const auto writer = completion(R"("prompt":[97,98],"echo":true)");
-  EXPECT_EQ(host_.num_requests(), 0U);
+TEST_F(GenerationExchangeTest, EchoesTokenIdsAsTheWorkerReadsThem) {
+  const auto writer = completion(R"("prompt":[[97,98],"text"],"echo":true,"max_tokens":1)");
+  const auto ids = host_.wait_for_request(0), text = host_.wait_for_request(1);
+  EXPECT_TRUE(ids.request.wants_prompt_text);
+  EXPECT_FALSE(text.request.wants_prompt_text);
 
-  host_.release_held();
+  text.observer->on_update(update("!", FinishReason::kLength));
+  ids.observer->on_accepted({.id = ids.request.id, .prompt_tokens = {97, 98}, .prompt_text = "ab"});
+  ids.observer->on_update(update("c", FinishReason::kLength));
   writer->run_posted();
+
   EXPECT_EQ(document(*writer)["choices"][0]["text"], "abc");
-}
-
-TEST_F(GenerationExchangeTest, FailsWhereThatTextCannotBeHad) {
-  host_.set_call_error(Error{ErrorCode::kInvalidValue, "token 97 is not in the vocabulary"});
-  const auto writer = completion(R"("prompt":[[97],[98]],"echo":true)");
-
-  EXPECT_EQ(writer->head().status, 400);
-}
-
-TEST_F(GenerationExchangeTest, ForgetsAnEchoWhoseClientLeft) {
-  host_.hold_calls(true);
-  const auto writer = completion(R"("prompt":[97],"echo":true)");
-  writer->close();
-  host_.release_held();
-  writer->run_posted();
-
-  EXPECT_EQ(host_.num_requests(), 0U);
+  EXPECT_EQ(document(*writer)["choices"][1]["text"], "text!");
 }
 
 TEST_F(GenerationExchangeTest, MeasuresTokensAndTimes) {
   const auto writer = chat(R"(,"stream":true)");
   const auto request = host_.wait_for_request();
   request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1, 2, 3}});
+  EXPECT_EQ(request.request.received_ns, std::chrono::nanoseconds(clock_.now().time_since_epoch()).count());
   clock_.advance(milliseconds(100));
   auto first = update("a");
   first.queue_microseconds = 20'000;
   request.observer->on_update(first);
   writer->run_posted();
   clock_.advance(milliseconds(50));
-  request.observer->on_update(update("b", FinishReason::kStop));
+  auto last = update("b", FinishReason::kStop);
+  last.queue_microseconds = 90'000;  // as a second worker would say
+  request.observer->on_update(last);
   writer->run_posted();
 
   const std::string text = metrics_.expose();

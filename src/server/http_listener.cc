@@ -52,19 +52,20 @@ void HttpListener::accept_later() {
 }
 
 void HttpListener::on_accepted(HttpSession::Socket socket) {
+  const int64_t most = server_.options.max_connections;
+  // A refusal is told, and the connection read on so that it arrives: that holds a descriptor for a while.
+  if (num_sessions() >= most + server_.options.limits.max_refused_connections) return;
   const auto session = std::make_shared<HttpSession>(std::move(socket), server_, *this);
-  int64_t num_sessions = 0;
   {
     const std::lock_guard lock(mutex_);
     sessions_.emplace(session.get(), session);
-    num_sessions = static_cast<int64_t>(sessions_.size());
   }
-  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(num_sessions));
-  if (num_sessions <= server_.options.max_connections) return session->start();
-  session->start_refusing(
-      Error{ErrorCode::kOverloaded,
-            "the server has " + std::to_string(server_.options.max_connections) + " connections",
-            "try again later, or raise server.max_connections"});
+  const int64_t count = num_sessions();
+  server_.metrics.set(telemetry::Gauge::kHttpConnections, static_cast<double>(count));
+  if (count <= most) return session->start();
+  session->start_refusing(Error{ErrorCode::kOverloaded,
+                                "the server has " + std::to_string(most) + " connections",
+                                "try again later, or raise server.max_connections"});
 }
 
 void HttpListener::stop_accepting() {
@@ -88,6 +89,11 @@ void HttpListener::abort_all(const Error& error) {
 
 void HttpListener::close_all() {
   for (const auto& session : sessions()) session->close();
+}
+
+int64_t HttpListener::num_sessions() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int64_t>(sessions_.size());
 }
 
 std::vector<std::shared_ptr<HttpSession>> HttpListener::sessions() {

@@ -54,6 +54,7 @@ class HttpListener : public SessionObserver {
   void accept_next();
   void on_accepted(HttpSession::Socket socket);
   void accept_later();
+  int64_t num_sessions();
   std::vector<std::shared_ptr<HttpSession>> sessions();
 
   boost::asio::io_context& io_;

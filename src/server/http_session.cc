@@ -257,8 +257,8 @@ void HttpSession::on_head() {
   phase_ = Phase::kBody;
   phase_begun_ = window_begun_ = steady_clock::now();
   window_received_ = 0;
-  if (admission_.answer && head.has_body()) {
-    // The body is not worth reading, so where the next request begins is not known.
+  if (admission_.answer && (admission_.is_last || head.has_body())) {
+    // A refused body is not worth reading, so where the next request begins is not known.
     is_closing_ = true;
     begin_answer();
     return;

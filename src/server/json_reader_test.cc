@@ -11,7 +11,9 @@
 namespace llama_gpu::server {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 std::string repeated(std::string_view text, int64_t count) {
   std::string out;
@@ -37,15 +39,33 @@ TEST(JsonReader, ReadsAScalarDocument) { EXPECT_EQ(read_json("7")->get<int>(), 7
 
 TEST(JsonReader, RefusesWhatIsNotJson) {
   for (const std::string_view text :
-       {"", "{", "{\"a\":}", "[1,]", "{} {}", "nul", "'a'", "[01]", "\"\\ud800\""}) {
+       {"{", "{\"a\":}", "[1,]", "{} {}", "nul", "'a'", "[01]", "\"\\ud800\""}) {
     expect_refused(text, "not valid JSON");
   }
 }
 
-TEST(JsonReader, NamesTheByteOfAnError) {
-  const auto document = read_json("{\"a\": x}");
+TEST(JsonReader, SaysOfAnEmptyBodyThatItIsEmpty) {
+  for (const std::string_view text : {"", " \r\n\t"}) expect_refused(text, "the body is empty");
+}
 
-  EXPECT_EQ(document.error().byte_offset, 7);
+TEST(JsonReader, NamesThePlaceOfAnErrorAndWhatStandsThere) {
+  const Error error = read_json("{\"é\":\n  \"é\", \"b\": x}").error();
+
+  EXPECT_EQ(
+      error.message,
+      "the body cannot be read: it is not valid JSON in UTF-8, at line 2, column 13 (byte 21) stands 'x'");
+  EXPECT_EQ(error.hint, "invalid literal");
+  EXPECT_EQ(error.byte_offset, 21);
+}
+
+TEST(JsonReader, SaysWhatWasExpectedWithoutRepeatingTheText) {
+  const Error cut = read_json(R"({"secret)").error();
+  EXPECT_THAT(cut.message, HasSubstr("(byte 9) stands its end"));
+  EXPECT_THAT(cut.hint, AllOf(HasSubstr("missing closing quote"), Not(HasSubstr("secret"))));
+  EXPECT_THAT(read_json("{\"a\":}").error().hint, HasSubstr("unexpected '}'; expected"));
+  EXPECT_THAT(read_json("{secret: 1}").error().hint, AllOf(HasSubstr("expected"), Not(HasSubstr("secret"))));
+  expect_refused("[\"\xFF\"]", "(byte 3) stands the byte 0xff");
+  expect_refused("[\"\n\"]", "(byte 3) stands '\\n'");
 }
 
 TEST(JsonReader, RefusesWhatIsNotUtf8) {

@@ -132,9 +132,7 @@ class FakeModelHost : public supervisor::ModelHost {
   }
   engine::RequestId detokenize(const std::string&, std::vector<TokenId> tokens,
                                std::function<void(Result<std::string>)> done) override {
-    std::string text;
-    for (const TokenId token : tokens) text += static_cast<char>(token);
-    return answer<std::string>(std::move(text), std::move(done));
+    return answer<std::string>(text_of(tokens), std::move(done));
   }
   engine::RequestId apply_template(const std::string&, engine::ChatPrompt prompt,
                                    std::function<void(Result<std::string>)> done) override {
@@ -171,6 +169,17 @@ class FakeModelHost : public supervisor::ModelHost {
     return next_request_id();
   }
 
+  static std::string text_of(const std::vector<TokenId>& tokens) {
+    std::string text;
+    for (const TokenId token : tokens) text += static_cast<char>(token);
+    return text;
+  }
+
+  static std::optional<std::string> text_of(const engine::GenerationRequest& request,
+                                            const std::vector<TokenId>& prompt) {
+    return request.wants_prompt_text ? std::optional(text_of(prompt)) : std::nullopt;
+  }
+
   static std::vector<TokenId> bytes_of(const std::string& text) {
     std::vector<TokenId> tokens;
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
@@ -196,7 +205,8 @@ class FakeModelHost : public supervisor::ModelHost {
   static void play(const std::vector<std::string>& script, const engine::GenerationRequest& request,
                    supervisor::GenerationObserver& observer) {
     const std::vector<TokenId> prompt = tokens_of(request.prompt);
-    observer.on_accepted({.id = request.id, .prompt_tokens = prompt});
+    observer.on_accepted(
+        {.id = request.id, .prompt_tokens = prompt, .prompt_text = text_of(request, prompt)});
     for (int32_t choice = 0; choice < request.num_choices; ++choice)
       play_choice(script, request, choice, observer);
   }

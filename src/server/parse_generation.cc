@@ -77,16 +77,15 @@ Result<bool> parse_include_usage(const Json& options) {
 Result<std::string> parse_part(const Json& part, const std::string& param) {
   if (!part.is_object()) return invalid_value(param, part, "an object with 'type' and 'text'");
   const auto type = part.find("type");
-  if (type == part.end() || !type->is_string()) {
-    return invalid_value(param + ".type", type == part.end() ? Json() : *type, "\"text\"");
-  }
+  if (type == part.end() || type->is_null()) return missing_parameter(param + ".type");
+  if (!type->is_string()) return invalid_value(param + ".type", *type, "\"text\"");
   if (std::ranges::find(kOtherModalities, type->get_ref<const std::string&>()) != kOtherModalities.end()) {
     return Error{ErrorCode::kUnsupportedModality, "'" + param + "' is not text: this model reads text only",
                  "send parts of type \"text\"", param};
   }
   if (type->get_ref<const std::string&>() != "text") return invalid_value(param + ".type", *type, "\"text\"");
   const auto text = part.find("text");
-  if (text == part.end()) return missing_parameter(param + ".text");
+  if (text == part.end() || text->is_null()) return missing_parameter(param + ".text");
   if (!text->is_string()) return invalid_value(param + ".text", *text, "a string");
   return text->get<std::string>();
 }

@@ -123,7 +123,6 @@ TEST(ParseChat, RefusesMessagesThatAreNone) {
       {R"([{"role":"user","content":[]}])", "messages[0].content"},
       {R"([{"role":"user","content":{"type":"text"}}])", "messages[0].content"},
       {R"([{"role":"user","content":["a"]}])", "messages[0].content[0]"},
-      {R"([{"role":"user","content":[{"text":"a"}]}])", "messages[0].content[0].type"},
       {R"([{"role":"user","content":[{"type":1,"text":"a"}]}])", "messages[0].content[0].type"},
       {R"([{"role":"user","content":[{"type":"poem","text":"a"}]}])", "messages[0].content[0].type"},
       {R"([{"role":"user","content":[{"type":"text","text":["a"]}]}])", "messages[0].content[0].text"}};
@@ -138,7 +137,11 @@ TEST(ParseChat, NamesMissingPartsOfAMessage) {
       {R"([{"role":null,"content":"x"}])", "messages[0].role"},
       {R"([{"role":"user"}])", "messages[0].content"},
       {R"([{"role":"assistant","content":null}])", "messages[0].content"},
-      {R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"}};
+      {R"([{"role":"user","content":[{"type":"text","text":"a"},{"text":"b"}]}])",
+       "messages[0].content[1].type"},
+      {R"([{"role":"user","content":[{"type":null,"text":"a"}]}])", "messages[0].content[0].type"},
+      {R"([{"role":"user","content":[{"type":"text"}]}])", "messages[0].content[0].text"},
+      {R"([{"role":"user","content":[{"type":"text","text":null}]}])", "messages[0].content[0].text"}};
   for (const auto& [messages, param] : rows) {
     expect_error(parse_chat_completion(messages_body(messages)), ErrorCode::kMissingRequiredParameter, param);
   }

@@ -13,8 +13,8 @@ using telemetry::Counter;
 using telemetry::Gauge;
 using telemetry::Registry;
 
-// Of events that tell of a change which was taken back because its plugin failed.
-constexpr std::string_view kRolledBack = "rolled_back";
+// Of all events of a change that was taken back because its plugin failed.
+constexpr std::string_view kRolledBack = "automatic_rollback";
 
 // `state`: none for a plugin that is gone.
 void set_states(Registry& metrics, const std::string& id, std::optional<PluginState> state) {
@@ -60,8 +60,10 @@ std::function<void(Registry&)> plugin_collector(const plugins::PluginManager& pl
 
 std::shared_ptr<void> count_plugin_events(plugins::PluginManager& plugins, Registry& metrics) {
   const auto on_event = [&metrics](const plugins::PluginEvent& event) -> Status {
-    const bool is_rollback = !event.is_before && event.reason_code == kRolledBack;
-    if (is_rollback) metrics.add(Counter::kPluginRollbacksTotal, 1, {event.plugin});
+    // The one of them that says that the old version is back.
+    const bool is_back = !event.is_before && !event.plugin.empty() && event.to == PluginState::kActive;
+    if (is_back && event.reason_code == kRolledBack)
+      metrics.add(Counter::kPluginRollbacksTotal, 1, {event.plugin});
     return {};
   };
   return plugins.add_hook(on_event, /*may_veto=*/false);

@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "engine/generation.h"
 
@@ -30,8 +31,6 @@ struct AnswerForm {
   bool include_usage = false;
   int32_t num_choices = 1;  // over all prompts
   bool has_logprobs = false;
-  std::vector<std::string> echoed =
-      {};  // completions with echo: the prompt's text of each choice; else empty
 };
 
 // Makes an answer's bytes of what the engine says. Pure; one thread. A stream's bytes are whole server-sent
@@ -40,6 +39,8 @@ class AnswerRenderer {
  public:
   virtual ~AnswerRenderer() = default;
 
+  // The text of a choice begins with that of its prompt. Before the choice's first add(); a chat has no echo.
+  virtual void echo(int32_t /*choice*/, std::string_view /*prompt*/) {}
   // News of a choice, numbered over all prompts: a stream appends events to `out`, a document waits for
   // finish().
   virtual void add(int32_t choice, const engine::SequenceUpdate& update, std::string& out) = 0;

@@ -180,7 +180,8 @@ TEST(ChatDocument, HasNullForLogprobsNotAskedFor) {
 }
 
 TEST(CompletionDocument, BeginsWithTheEchoedPrompt) {
-  const auto renderer = make_completion_renderer(kHead, {.has_logprobs = true, .echoed = {"ab"}});
+  const auto renderer = make_completion_renderer(kHead, {.has_logprobs = true});
+  renderer->echo(0, "ab");
   std::string out;
   auto news = update("c", FinishReason::kLength);
   news.prompt_logprobs = {logprob("a", 0), logprob("b", -2, {{"b", -2}, {"z", -3}})};
@@ -210,8 +211,8 @@ TEST(CompletionDocument, NamesBrokenTokensByTheirBytesAndCountsCharacters) {
 }
 
 TEST(CompletionStream, SendsTextAndFinishTogether) {
-  const auto renderer =
-      make_completion_renderer(kHead, {.is_stream = true, .include_usage = true, .echoed = {"p"}});
+  const auto renderer = make_completion_renderer(kHead, {.is_stream = true, .include_usage = true});
+  renderer->echo(0, "p");
   std::string out;
   renderer->add(0, update("a"), out);
   renderer->add(0, update(""), out);

@@ -14,10 +14,8 @@ struct Choice {
   ShownTokens shown;
   CompletionLogprobs logprobs;
   std::optional<engine::FinishReason> finish;
-  bool has_begun = false;
 
-  void add(const engine::SequenceUpdate& update, const std::string* echoed) {
-    if (!std::exchange(has_begun, true) && echoed != nullptr) text += *echoed;
+  void add(const engine::SequenceUpdate& update) {
     text += update.text;
     for (size_t i = 0; i < update.prompt_logprobs.size(); ++i)
       logprobs.append(update.prompt_logprobs[i], i > 0);
@@ -47,10 +45,14 @@ class CompletionRenderer : public AnswerRenderer {
         form_(std::move(form)),
         choices_(static_cast<size_t>(form_.num_choices)) {}
 
+  void echo(int32_t choice, std::string_view prompt) override {
+    choices_[static_cast<size_t>(choice)].text += prompt;
+  }
+
   void add(int32_t choice, const engine::SequenceUpdate& update, std::string& out) override {
     const auto index = static_cast<size_t>(choice);
     Choice& state = choices_[index];
-    state.add(update, form_.echoed.empty() ? nullptr : &form_.echoed[index]);
+    state.add(update);
     if (!form_.is_stream || (state.text.empty() && state.logprobs.empty() && !update.finish)) return;
     out += "data: ";
     out += head_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -13,61 +14,91 @@
 namespace llama_gpu::server::handlers {
 namespace {
 
-bool is_given_up(const supervisor::ServedModel& model, const std::vector<supervisor::WorkerStatus>& workers) {
-  return std::ranges::any_of(workers, [&](const supervisor::WorkerStatus& worker) {
-    return worker.model == model.id && worker.state == supervisor::WorkerState::kFailed;
-  });
-}
+// How many models can be asked, will be able to be, and cannot be loaded as they are.
+struct ModelCounts {
+  size_t ready = 0, loading = 0, failed = 0;
+};
 
-// "ok", or why requests should not be sent here. A model that was given up keeps nobody from the others.
-std::string_view readiness(const ServerContext& server) {
-  if (server.is_draining) return "draining";
-  auto models = server.host.models();
-  if (models.empty()) return "loading";
+ModelCounts count_models(const ServerContext& server) {
   const auto workers = server.host.workers();
-  std::erase_if(models, [&](const auto& model) { return !model.is_ready && is_given_up(model, workers); });
-  if (models.empty()) return "failed";
-  return std::ranges::all_of(models, &supervisor::ServedModel::is_ready) ? "ok" : "loading";
+  ModelCounts counts;
+  for (const auto& model : server.host.models()) {
+    const bool is_given_up = std::ranges::any_of(workers, [&](const supervisor::WorkerStatus& worker) {
+      return worker.model == model.id && worker.state == supervisor::WorkerState::kFailed;
+    });
+    ++(model.is_ready ? counts.ready : is_given_up ? counts.failed : counts.loading);
+  }
+  return counts;
 }
 
-HttpResponse status_response(std::string_view status, std::string body) {
+enum class Condition : uint8_t { kOk, kLoading, kFailed, kPluginInactive, kDraining };
+
+// Of the server, where it is enough that one model can be asked, or where all must be. A model that loads is
+// waited for in both cases.
+Condition condition(const ServerContext& server, bool are_all_needed) {
+  if (server.is_draining) return Condition::kDraining;
+  const ModelCounts counts = count_models(server);
+  if (counts.loading > 0 || counts.ready + counts.failed == 0) return Condition::kLoading;
+  const bool are_enough = are_all_needed ? counts.failed == 0 : counts.ready > 0;
+  if (!are_enough) return Condition::kFailed;
+  const bool are_plugins_ready = server.plugins == nullptr || server.plugins->is_ready();
+  return are_plugins_ready ? Condition::kOk : Condition::kPluginInactive;
+}
+
+std::string_view name_of(Condition condition) {
+  static constexpr std::array<std::string_view, 5> kNames = {"ok", "loading", "failed", "plugin_inactive",
+                                                             "draining"};
+  return kNames[static_cast<size_t>(condition)];
+}
+
+// What keeps requests from being answered as they should. REQUIRES: not kOk.
+Error error_of(Condition condition) {
+  if (condition == Condition::kDraining) return {ErrorCode::kShuttingDown, "the server is being stopped"};
+  if (condition == Condition::kFailed)
+    return {ErrorCode::kWorkerFailed, "a model cannot be loaded", "GET /admin/workers says why"};
+  if (condition == Condition::kPluginInactive)
+    return {ErrorCode::kPluginFailed, "a required plugin is not active", "GET /admin/plugins says why"};
+  return {ErrorCode::kModelLoading, "a model is still being loaded", "try again in a moment"};
+}
+
+HttpResponse status_response(Condition condition, std::string body) {
   HttpResponse response = json_response(std::move(body));
-  if (status != "ok") {
+  if (condition != Condition::kOk) {
     response.status = 503;
     response.headers.add("Retry-After", "2");
   }
   return response;
 }
 
-std::string status_body(std::string_view status) {
+HttpResponse status_response(Condition condition) {
   std::string body;
   JsonWriter json(body);
-  json.begin_object().key("status").string(status).end_object();
-  return body;
+  json.begin_object().key("status").string(name_of(condition)).end_object();
+  return status_response(condition, std::move(body));
 }
 
 }  // namespace
 
+// As llama-server answers: with the error object where a model cannot be asked; beside it, model by model.
 void get_health(const Exchange& exchange) {
-  const std::string_view status = readiness(exchange.server);
+  const Condition now = condition(exchange.server, /*are_all_needed=*/true);
   std::string body;
   JsonWriter json(body);
-  json.begin_object().key("status").string(status).key("models").begin_array();
+  json.begin_object().key("status").string(name_of(now)).key("models").begin_array();
   for (const auto& model : exchange.server.host.models()) {
     json.begin_object().key("id").string(repair_utf8(model.id));
     json.key("is_ready").boolean(model.is_ready).end_object();
   }
-  json.end_array().end_object();
-  exchange.writer->send(status_response(status, std::move(body)));
+  json.end_array();
+  if (now != Condition::kOk) json.key("error").raw(error_object(error_of(now)));
+  json.end_object();
+  exchange.writer->send(status_response(now, std::move(body)));
 }
 
-void get_liveness(const Exchange& exchange) {
-  exchange.writer->send(status_response("ok", status_body("ok")));
-}
+void get_liveness(const Exchange& exchange) { exchange.writer->send(status_response(Condition::kOk)); }
 
 void get_readiness(const Exchange& exchange) {
-  const std::string_view status = readiness(exchange.server);
-  exchange.writer->send(status_response(status, status_body(status)));
+  exchange.writer->send(status_response(condition(exchange.server, /*are_all_needed=*/false)));
 }
 
 void get_version(const Exchange& exchange) {

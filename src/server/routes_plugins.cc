@@ -88,10 +88,13 @@ void carry_out(PluginManager& manager, PluginChangeCall call, const std::shared_
 void list_plugins(const Exchange& exchange) {
   const PluginManager* const manager = plugins_or_answer(exchange);
   if (manager == nullptr) return;
-  exchange.writer->send(json_response(render_plugin_list({.generation = manager->generation(),
-                                                          .sandbox = exchange.server.sandbox,
-                                                          .plugins = manager->list(),
-                                                          .quarantined = manager->quarantined()})));
+  exchange.server.tasks.push(
+      [manager, &sandbox = exchange.server.sandbox, answer = LaterAnswer::of(exchange)] {
+        answer->send(render_plugin_list({.generation = manager->generation(),
+                                         .sandbox = sandbox,
+                                         .plugins = manager->list(),
+                                         .quarantined = manager->quarantined()}));
+      });
 }
 
 void get_plugin(const Exchange& exchange) { send_plugin(exchange, render_plugin); }
@@ -113,14 +116,14 @@ void change_plugins(const Exchange& exchange) {
                                                  {"source", call->change.source},
                                                  {"dry_run", call->is_dry_run},
                                                  {"request_id", exchange.request_id}});
-  exchange.server.tasks.post(
+  exchange.server.tasks.push(
       [manager, answer, call = *std::move(call)] { carry_out(*manager, call, answer); });
 }
 
 void list_plugin_generations(const Exchange& exchange) {
   PluginManager* const manager = plugins_or_answer(exchange);
   if (manager == nullptr) return;
-  exchange.server.tasks.post([manager, answer = LaterAnswer::of(exchange)] {
+  exchange.server.tasks.push([manager, answer = LaterAnswer::of(exchange)] {
     const auto generations = manager->generations();
     generations.ok() ? answer->send(render_plugin_generations(*generations))
                      : answer->send(generations.error());

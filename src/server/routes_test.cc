@@ -155,7 +155,7 @@ TEST_F(RoutesTest, TakesBackACallWhoseClientLeft) {
   EXPECT_FALSE(writer->has_begun());
 }
 
-TEST_F(RoutesTest, IsReadyWhenEveryModelIsThatWasNotGivenUp) {
+TEST_F(RoutesTest, IsHealthyWhileEveryModelCanBeAskedAndReadyWhileOneCanAndNoneLoads) {
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"ok"})");
   EXPECT_EQ(call(handlers::get_health)->body(),
             R"({"status":"ok","models":[{"id":"fake","is_ready":true}]})");
@@ -164,11 +164,19 @@ TEST_F(RoutesTest, IsReadyWhenEveryModelIsThatWasNotGivenUp) {
   EXPECT_EQ(call(handlers::get_readiness)->head().status, 503);
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"loading"})");
   EXPECT_EQ(call(handlers::get_health)->head().status, 503);
+  EXPECT_EQ(document(call(handlers::get_health))["error"]["code"], "model_loading");
 
   auto given_up = worker(WorkerState::kFailed);
   given_up.model = "b";
   host_.set_workers({given_up});
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"ok"})");
+  const auto failed = call(handlers::get_health);
+  EXPECT_EQ(failed->head().status, 503);
+  EXPECT_NE(failed->head().headers.find("Retry-After"), std::nullopt);
+  EXPECT_EQ(failed->body(),
+            R"({"status":"failed","models":[{"id":"a","is_ready":true},{"id":"b","is_ready":false}],)"
+            R"("error":{"message":"a model cannot be loaded; GET /admin/workers says why",)"
+            R"("type":"server_error","param":null,"code":"worker_failed"}})");
   host_.set_models({model("b", false)});
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"failed"})");
 
@@ -180,6 +188,7 @@ TEST_F(RoutesTest, IsAliveButNotReadyWhileItStops) {
   context_.is_draining = true;
 
   EXPECT_EQ(call(handlers::get_readiness)->body(), R"({"status":"draining"})");
+  EXPECT_EQ(document(call(handlers::get_health))["error"]["code"], "shutting_down");
   EXPECT_EQ(call(handlers::get_liveness)->head().status, 200);
 }
 

@@ -8,11 +8,11 @@
 
 #include "base/clock.h"
 #include "plugins/plugin_manager.h"
+#include "plugins/task_thread.h"
 #include "server/access.h"
 #include "server/assets.h"
 #include "server/request_filter.h"
 #include "server/server_options.h"
-#include "server/task_thread.h"
 #include "supervisor/model_host.h"
 #include "telemetry/registry.h"
 
@@ -34,7 +34,7 @@ struct ServerContext {
   // Held for clients that read slowly; shared, because the host may let go of the last news when this is
   // gone.
   std::shared_ptr<std::atomic<int64_t>> waiting_news_bytes = std::make_shared<std::atomic<int64_t>>(0);
-  TaskThread tasks = {};  // ends before what is above
+  plugins::TaskThread tasks = {};  // for what may block; ends before what is above
 };
 
 }  // namespace llama_gpu::server

@@ -71,6 +71,15 @@ TEST_F(ServerTest, RefusesForeignNamesAndSites) {
               AllOf(StartsWith("HTTP/1.1 403"), Not(HasSubstr("Access-Control"))));
 }
 
+TEST_F(ServerTest, ClosesBehindARequestWithoutAHost) {
+  start();
+  const auto client = connect();
+  client->send("GET /livez HTTP/1.1\r\n\r\n" + get("/version"));
+
+  EXPECT_THAT(client->read_all(), AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("Connection: close"),
+                                        Not(HasSubstr("\"version\""))));
+}
+
 TEST_F(ServerTest, DropsARequestThatTrickles) {
   ServerOptions options;
   options.timeouts.head = milliseconds(20);
@@ -163,6 +172,22 @@ TEST_F(ServerTest, RefusesConnectionsOverTheLimit) {
   EXPECT_THAT(connect()->read_all(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
   first->send(get("/livez"));
   EXPECT_THAT(first->read_answer(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, BoundsHowManyConnectionsAreBeingRefused) {
+  ServerOptions options{.max_connections = 1};
+  options.limits.max_refused_connections = 1;
+  options.timeouts.linger = seconds(60);
+  start(options);
+  const auto served = connect();
+  served->send(get("/livez"));
+  served->read_answer();
+  const auto refused = connect();
+  EXPECT_THAT(refused->read_answer(), StartsWith("HTTP/1.1 503"));
+
+  EXPECT_EQ(connect()->read_all(), "");
+  served->send(get("/livez"));
+  EXPECT_THAT(served->read_answer(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(ServerTest, AnswersBesideHundredsOfIdleConnections) {
@@ -307,12 +332,31 @@ TEST_F(ServerTest, CutsOffAReaderThatStopsReading) {
     std::this_thread::yield();
 }
 
+TEST_F(ServerTest, GivesAStreamThatNoWorkerTookAStatusOfItsOwnAndNoticesThatItsClientLeft) {
+  ServerOptions options;
+  options.timeouts.silence = milliseconds(1);
+  start(options);
+  const auto refused = connect(), leaving = connect();
+  refused->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto first = host_.wait_for_request(0);
+  leaving->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto second = host_.wait_for_request(1);
+  std::this_thread::sleep_for(milliseconds(20));  // many silences
+
+  first.observer->on_failed(Error{ErrorCode::kWorkerFailed, "it did not come back"});
+  EXPECT_THAT(refused->read_answer(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
+  leaving->close();
+  EXPECT_EQ(host_.wait_for_cancels(2).back(), second.request.id);
+}
+
 TEST_F(ServerTest, KeepsASilentStreamAlive) {
   ServerOptions options;
   options.timeouts.silence = milliseconds(10);
   start(options);
   const auto client = connect();
   client->send(post("/v1/chat/completions", chat(R"(,"stream":true)")));
+  const auto request = host_.wait_for_request();
+  request.observer->on_accepted({.id = request.request.id, .prompt_tokens = {1}});
 
   EXPECT_THAT(client->read_until(": keep-alive\n\n"), StartsWith("HTTP/1.1 200 OK"));
   EXPECT_THAT(client->read_until(": keep-alive\n\n"), HasSubstr("keep-alive"));

@@ -16,7 +16,9 @@ struct HttpTimeouts {
   std::chrono::milliseconds body_window{10'000};  // in each of these while a body comes in...
   int64_t body_bytes_per_window = 10 << 10;       // ...so much of it must arrive, or it is given up
   std::chrono::milliseconds write_stall{60'000};  // without the client reading anything
-  std::chrono::milliseconds silence{15'000};      // until a silent stream gets a keep-alive comment
+  // Until a silent stream gets a keep-alive comment; the first one begins the answer, once a worker has the
+  // request.
+  std::chrono::milliseconds silence{15'000};
   std::chrono::milliseconds linger{2'000};  // reading on after a refusal, so that it is not lost to a reset
 };
 
@@ -29,6 +31,7 @@ struct HttpLimits {
   int64_t max_waiting_news_bytes_of_all = int64_t{256} << 20;  // beyond, those with over a MiB of it end
   size_t max_pipelined_bytes = size_t{64} << 10;     // of requests behind the one that is being answered
   size_t always_held_body_bytes = size_t{64} << 10;  // of each body, whatever the others hold
+  int64_t max_refused_connections = 64;  // at once, above max_connections; beyond, closed without a word
 };
 
 // What a Server is started with.

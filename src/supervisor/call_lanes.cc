@@ -1,52 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/call_lanes.h"
 
+#include <array>
 #include <limits>
 #include <variant>
+#include <vector>
 
 namespace llama_gpu::supervisor {
 namespace {
 
-// Calls of each lane that the worker may hold unanswered: of long texts one that it reads and one that it
-// finds when it has done so.
-constexpr std::array<size_t, 3> kWindows = {std::numeric_limits<size_t>::max(), 2, 2};
+// Calls of each lane that the worker may hold unanswered: of texts and long prompts one that it reads and one
+// that it finds when it has done so.
+constexpr std::array<size_t, kNumCallLanes> kWindows = {std::numeric_limits<size_t>::max(), 2, 2, 2};
 
-constexpr size_t kLongPromptBytes = size_t{64} << 10;
+constexpr size_t kLongBytes = size_t{64} << 10;
 
-size_t size_bytes(const engine::Prompt& prompt) {
-  if (const auto* text = std::get_if<engine::TextPrompt>(&prompt)) return text->text.size();
-  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&prompt))
-    return tokens->size() * sizeof(TokenId);
+size_t size_bytes(const std::vector<TokenId>& tokens) { return tokens.size() * sizeof(TokenId); }
+size_t size_bytes(const engine::TextPrompt& prompt) { return prompt.text.size(); }
+size_t size_bytes(const engine::ChatPrompt& prompt) {
   size_t size_bytes = 0;
-  for (const text::ChatMessage& message : std::get<engine::ChatPrompt>(prompt).messages)
+  for (const text::ChatMessage& message : prompt.messages)
     size_bytes += message.role.size() + message.content.size();
   return size_bytes;
+}
+
+template <typename T>
+CallLane lane_of_text(const T& text) {
+  return size_bytes(text) >= kLongBytes ? CallLane::kLongTexts : CallLane::kTexts;
+}
+
+CallLane lane_of_prompt(const engine::Prompt& prompt) {
+  const size_t size = std::visit([](const auto& held) { return size_bytes(held); }, prompt);
+  return size >= kLongBytes ? CallLane::kLongPrompts : CallLane::kPrompts;
 }
 
 }  // namespace
 
 CallLane lane_of(const CallBody& call) {
-  if (const auto* decoded = std::get_if<DetokenizeCall>(&call)) {
-    const bool is_short = decoded->tokens.size() * sizeof(TokenId) < kLongPromptBytes;
-    return is_short ? CallLane::kPrompts : CallLane::kTexts;
-  }
-  const bool is_text =
-      std::holds_alternative<TokenizeCall>(call) || std::holds_alternative<ApplyTemplateCall>(call);
-  if (is_text) return CallLane::kTexts;
-  const auto* submit = std::get_if<SubmitCall>(&call);
-  const bool is_long = submit != nullptr && size_bytes(submit->request.prompt) >= kLongPromptBytes;
-  return is_long ? CallLane::kLongPrompts : CallLane::kPrompts;
+  if (const auto* submit = std::get_if<SubmitCall>(&call)) return lane_of_prompt(submit->request.prompt);
+  if (const auto* read = std::get_if<TokenizeCall>(&call)) return lane_of_text(read->prompt);
+  if (const auto* decoded = std::get_if<DetokenizeCall>(&call)) return lane_of_text(decoded->tokens);
+  if (const auto* rendered = std::get_if<ApplyTemplateCall>(&call)) return lane_of_text(rendered->prompt);
+  return CallLane::kPrompts;
 }
 
 std::optional<uint64_t> CallLanes::next() const {
-  for (size_t lane = 0; lane < kNumLanes; ++lane) {
+  for (size_t lane = 0; lane < kNumCallLanes; ++lane) {
     if (!waiting_[lane].empty() && num_sent_[lane] < kWindows[lane]) return *waiting_[lane].begin();
   }
   return std::nullopt;
 }
 
 void CallLanes::mark_sent(uint64_t id) {
-  for (size_t lane = 0; lane < kNumLanes; ++lane) {
+  for (size_t lane = 0; lane < kNumCallLanes; ++lane) {
     if (waiting_[lane].erase(id) == 0) continue;
     sent_[id] = static_cast<CallLane>(lane);
     ++num_sent_[lane];

@@ -12,12 +12,12 @@
 
 namespace llama_gpu::supervisor {
 
-// What calls share a queue on their way to a worker. Texts that are long to read wait for each other only.
-enum class CallLane : uint8_t { kPrompts, kLongPrompts, kTexts };
+// What calls share a queue on their way to a worker. Those that take long to read, megabytes for seconds,
+// wait for each other only.
+enum class CallLane : uint8_t { kPrompts, kLongPrompts, kTexts, kLongTexts };
+inline constexpr size_t kNumCallLanes = 4;
 
-// The lane of a call. A prompt is long from 64 KiB on; texts are what is not generated from, but for tokens
-// to be decoded that are no longer than a prompt: they take no time, and the answers of echoed prompts wait
-// for them.
+// The lane of a call: texts are what is not generated from; long is what has 64 KiB or more.
 CallLane lane_of(const CallBody& call);
 
 // Decides which call is sent next: in order of arrival within a lane, prompts first, and no more of the other
@@ -43,12 +43,11 @@ class CallLanes {
   void forget_sent();
 
  private:
-  static constexpr size_t kNumLanes = 3;
   static size_t index(CallLane lane) { return static_cast<size_t>(lane); }
 
-  std::array<std::set<uint64_t>, kNumLanes> waiting_;
+  std::array<std::set<uint64_t>, kNumCallLanes> waiting_;
   std::unordered_map<uint64_t, CallLane> sent_;  // not answered yet
-  std::array<size_t, kNumLanes> num_sent_{};
+  std::array<size_t, kNumCallLanes> num_sent_{};
 };
 
 }  // namespace llama_gpu::supervisor

@@ -23,8 +23,10 @@ TEST(CallLane, IsThatOfTextsOrOfPromptsByLength) {
   const std::string long_text(64 << 10, 'x');
   EXPECT_EQ(lane_of(LoadCall{}), CallLane::kPrompts);
   EXPECT_EQ(lane_of(TokenizeCall{}), CallLane::kTexts);
-  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(100)}), CallLane::kPrompts);
-  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(16 << 10)}), CallLane::kTexts);
+  EXPECT_EQ(lane_of(TokenizeCall{"m", {long_text}}), CallLane::kLongTexts);
+  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(100)}), CallLane::kTexts);
+  EXPECT_EQ(lane_of(DetokenizeCall{"m", std::vector<TokenId>(16 << 10)}), CallLane::kLongTexts);
+  EXPECT_EQ(lane_of(ApplyTemplateCall{"m", {{{"user", long_text}}}}), CallLane::kLongTexts);
   EXPECT_EQ(lane_of(ApplyTemplateCall{}), CallLane::kTexts);
   EXPECT_EQ(lane_of(submit(engine::TextPrompt{"hi"})), CallLane::kPrompts);
   EXPECT_EQ(lane_of(submit(engine::TextPrompt{long_text})), CallLane::kLongPrompts);
@@ -67,6 +69,8 @@ TEST_F(CallLanesTest, HoldsLongTextsUntilThoseBeforeAreAnswered) {
   EXPECT_TRUE(lanes_.mark_answered(2));
 
   EXPECT_THAT(send(), ElementsAre(3));
+  lanes_.push(30, CallLane::kLongTexts);
+  EXPECT_THAT(send(), ElementsAre(30)) << "they wait for each other only";
   EXPECT_TRUE(lanes_.mark_answered(12));
   EXPECT_THAT(send(), ElementsAre(13));
 }

@@ -38,7 +38,11 @@ void add_counters(engine::EngineStats& sum, const engine::EngineStats& stats) {
 }  // namespace
 
 EngineClient::EngineClient(ModelSpec spec, std::string program, RequestLimits limits, const Clock& clock)
-    : spec_(std::move(spec)), program_(std::move(program)), limits_(limits), clock_(clock) {}
+    : spec_(std::move(spec)),
+      program_(std::move(program)),
+      limits_(limits),
+      clock_(clock),
+      file_look_(spec_.options.model_path, spec_.look_at_file) {}
 
 std::optional<engine::ModelInfo> EngineClient::info() const {
   const std::lock_guard lock(info_mutex_);
@@ -184,13 +188,22 @@ void EngineClient::on_tick(SteadyTime now) {
     const bool is_late = !job->second.is_sent && job->second.deadline <= now;
     job = is_late ? fail(job, is_ready_ ? not_taken() : unavailable()) : std::next(job);
   }
-  if (is_given_up_) look_at_file(now);
+  if (const std::optional<FileStamp> file = file_look_.take()) on_file_seen(*file);
+  if (!is_given_up_ || now < next_look_) return;
+  next_look_ = now + kFileLookPeriod;
+  file_look_.begin();
 }
 
-void EngineClient::look_at_file(SteadyTime now) {
-  if (now < next_look_) return;
-  next_look_ = now + kFileLookPeriod;
-  if (stamp_of(spec_.options.model_path) != tried_file_) link_->report_file_changed();
+void EngineClient::on_file_seen(const FileStamp& file) {
+  if (tried_file_) {
+    if (is_given_up_ && file != *tried_file_) link_->report_file_changed();
+    return;
+  }
+  tried_file_ = file;
+  if (info() && earlier_file_ && file != *earlier_file_) {
+    log_warning("the model file is not the one that was served before: what is there now is loaded",
+                {{"model", spec_.id}, {"path", spec_.options.model_path}});
+  }
 }
 
 // ---- the worker's life
@@ -203,17 +216,14 @@ void EngineClient::call(uint64_t id, CallBody body) {
 
 void EngineClient::on_spawned() {
   is_given_up_ = false;
+  // Before it loads: should the file change meanwhile, that costs one try more, never one too few.
+  if (tried_file_) earlier_file_ = std::exchange(tried_file_, std::nullopt);
+  file_look_.begin();
   hello_id_ = next_call_id();
   call(hello_id_, HelloCall{kEngineProtocolVersion, program_});
 }
 
 void EngineClient::on_load() {
-  const FileStamp file = stamp_of(spec_.options.model_path);
-  if (info() && file != tried_file_) {
-    log_warning("the model file is not the one that was served before: what is there now is loaded",
-                {{"model", spec_.id}, {"path", spec_.options.model_path}});
-  }
-  tried_file_ = file;
   load_id_ = next_call_id();
   call(load_id_, LoadCall{spec_.id, spec_.options});
 }

@@ -16,6 +16,7 @@
 #include "base/file_stamp.h"
 #include "supervisor/call_lanes.h"
 #include "supervisor/engine_protocol.h"
+#include "supervisor/file_look.h"
 #include "supervisor/worker_session.h"
 
 namespace llama_gpu::supervisor {
@@ -26,6 +27,7 @@ struct ModelSpec {
   std::vector<std::string> aliases;
   int64_t created_unix_seconds = 0;
   engine::EngineOptions options;
+  FileLook::Read look_at_file = stamp_of;  // may hang
 };
 
 // How much may wait for a worker, beside EngineOptions::max_requests.
@@ -102,7 +104,7 @@ class EngineClient final : public WorkerSession {
   void wait_for_turn(Jobs::iterator job);
   void send_waiting();
   void on_worker_leaving();
-  void look_at_file(SteadyTime now);
+  void on_file_seen(const FileStamp& file);
   // Removes the job and tells its owner.
   Jobs::iterator fail(Jobs::iterator job, const Error& error);
   Jobs::iterator erase(Jobs::iterator job);
@@ -133,9 +135,11 @@ class EngineClient final : public WorkerSession {
   bool is_draining_ = false;
   bool is_given_up_ = false;             // until the file changes
   std::optional<ErrorCode> load_error_;  // of the last load, while nothing was loaded after it
-  FileStamp tried_file_;                 // as it was when the last worker was told to load it
-  SteadyTime next_look_;                 // at the file, while is_given_up_
-  bool has_failed_ = false;              // a worker ended, or is about to, since the last became ready
+  FileLook file_look_;
+  std::optional<FileStamp> tried_file_;    // as it was before the last worker was told to load it
+  std::optional<FileStamp> earlier_file_;  // the same of the one before
+  SteadyTime next_look_;                   // while is_given_up_
+  bool has_failed_ = false;                // a worker ended, or is about to, since the last became ready
 
   engine::EngineStats stats_, earlier_stats_;  // of this worker; counters of those before it
   uint64_t memory_bytes_ = 0;

@@ -3,12 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
+#include <semaphore>
+#include <thread>
 
 #include "base/clock_fake.h"
-#include "support/scratch_file.h"
 
 namespace llama_gpu::supervisor {
 namespace {
@@ -36,6 +36,7 @@ class FakeLink final : public WorkerLink {
   void report_loaded() override { reports.push_back("loaded"); }
   void report_draining() override { reports.push_back("draining"); }
   void report_file_changed() override { reports.push_back("file_changed"); }
+  void report_fault(const Error& error) override { reports.push_back("fault: " + error.message); }
   void report_load_failed(const Error& error) override { reports.push_back("load_failed: " + error.message); }
   void report_heartbeat(bool is_busy, uint64_t progress) override {
     reports.push_back((is_busy ? "busy " : "idle ") + std::to_string(progress));
@@ -306,34 +307,41 @@ TEST_F(EngineClientTest, SaysWhatHelpsAModelThatCannotBeLoaded) {
   EXPECT_THAT(hint_after(ErrorCode::kInvalidValue), HasSubstr("correct the settings"));
 }
 
+// A file whose looks a test can wait for.
+struct WatchedFile {
+  std::atomic<uint64_t> size_bytes = 1;
+  std::counting_semaphore<> looks{0};
+};
+
 TEST_F(EngineClientTest, LooksForAnotherFileWhileTheModelCannotBeLoaded) {
-  const test_support::ScratchFile file(".gguf");
-  const std::string path = file.path();
-  std::ofstream(path) << "broken";
+  const auto file = std::make_shared<WatchedFile>();
   ModelSpec spec{.id = "m", .aliases = {}, .created_unix_seconds = 0, .options = {}};
-  spec.options.model_path = path;
+  spec.look_at_file = [file](const std::string&) {
+    const FileStamp seen{.exists = true, .size_bytes = file->size_bytes};
+    file->looks.release();
+    return seen;
+  };
   EngineClient client(spec, "test", {}, clock_);
   client.attach(link_);
-  const auto pass_a_while = [&] {
-    for (int i = 0; i < 10; ++i) {
-      clock_.advance(1s);
-      client.on_tick(clock_.now());
-    }
+  const auto pass_two_seconds = [&] {
+    clock_.advance(2s);
+    client.on_tick(clock_.now());
+    std::this_thread::sleep_for(1ms);  // for the thread that looks
   };
   client.on_spawned();
+  file->looks.acquire();
   client.on_load();
   client.on_exit({.kind = ExitKind::kLoadFailed}, WorkerState::kFailed, /*was_its_fault=*/true);
 
-  pass_a_while();
+  while (!file->looks.try_acquire()) pass_two_seconds();
   EXPECT_THAT(link_.reports, IsEmpty());
-  std::ofstream(path) << "another";
-  clock_.advance(2s);
-  client.on_tick(clock_.now());
+  file->size_bytes = 2;
+  while (link_.reports.empty()) pass_two_seconds();
 
   EXPECT_THAT(link_.reports, ElementsAre("file_changed"));
   client.on_spawned();
-  std::filesystem::remove(path);
-  pass_a_while();
+  file->size_bytes = 3;
+  for (int i = 0; i < 10; ++i) pass_two_seconds();
   EXPECT_EQ(link_.reports.size(), 1U) << "nobody looks while it is tried";
 }
 

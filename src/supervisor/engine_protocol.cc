@@ -128,13 +128,16 @@ struct WireFields<GenerationRequest> {
                                            field("stop", &GenerationRequest::stop),
                                            field("ignore_eos", &GenerationRequest::ignore_eos),
                                            field("top_logprobs", &GenerationRequest::top_logprobs),
-                                           field("prompt_logprobs", &GenerationRequest::prompt_logprobs)};
+                                           field("prompt_logprobs", &GenerationRequest::prompt_logprobs),
+                                           field("wants_prompt_text", &GenerationRequest::wants_prompt_text),
+                                           field("received_ns", &GenerationRequest::received_ns)};
 };
 
 template <>
 struct WireFields<SubmitReceipt> {
   static constexpr auto value =
-      std::tuple{field("id", &SubmitReceipt::id), field("prompt_tokens", &SubmitReceipt::prompt_tokens)};
+      std::tuple{field("id", &SubmitReceipt::id), field("prompt_tokens", &SubmitReceipt::prompt_tokens),
+                 field("prompt_text", &SubmitReceipt::prompt_text)};
 };
 
 template <>

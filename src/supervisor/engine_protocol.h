@@ -19,7 +19,7 @@
 namespace llama_gpu::supervisor {
 
 // Raised whenever a message changes its meaning.
-inline constexpr int32_t kEngineProtocolVersion = 2;
+inline constexpr int32_t kEngineProtocolVersion = 3;
 
 // ---- control plane -> worker. Calls are answered by a Reply of the same id; notes are not answered.
 

@@ -39,6 +39,8 @@ GenerationRequest full_request() {
   request.ignore_eos = true;
   request.top_logprobs = 0;
   request.prompt_logprobs = true;
+  request.wants_prompt_text = true;
+  request.received_ns = int64_t{1} << 60;
   return request;
 }
 
@@ -72,7 +74,7 @@ std::vector<WorkerMessage> every_worker_message() {
   stats.is_draining = true;
   return {Reply{1, ReplyBody(HelloReply{1, "0.1.0", 4242})},
           Reply{2, ReplyBody(info)},
-          Reply{3, ReplyBody(engine::SubmitReceipt{9, {1, 2}})},
+          Reply{3, ReplyBody(engine::SubmitReceipt{9, {1, 2}, "ab"})},
           Reply{4, ReplyBody(TokensReply{{{1, -1}, {{0xE2, 0}, {}}}})},
           Reply{5, ReplyBody(TextReply{"t\xc3\xa4xt"})},
           Reply{6, Error{ErrorCode::kModelTruncated, "it ends", "get it again", "model", 77}},
@@ -148,6 +150,8 @@ TEST(EngineProtocol, CarriesEveryValueOfARequest) {
   EXPECT_EQ(got.max_tokens, 10);
   EXPECT_THAT(got.stop, ElementsAre("\n", "###"));
   EXPECT_EQ(got.top_logprobs, 0);
+  EXPECT_TRUE(got.wants_prompt_text);
+  EXPECT_EQ(got.received_ns, int64_t{1} << 60);
 }
 
 TEST(EngineProtocol, CarriesEveryWorkerMessageUnchanged) {

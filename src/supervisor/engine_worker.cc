@@ -27,7 +27,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kStatsPeriod = 500ms;
 // Of each lane. Two for prompts, so that one that takes its time does not keep the others waiting.
-constexpr std::array<int, 3> kLaneThreads = {2, 1, 1};
+constexpr std::array<int, kNumCallLanes> kLaneThreads = {2, 1, 1, 1};
 // The control plane counts its requests from 1.
 constexpr engine::RequestId kProbeRequest = 0;
 constexpr int kExitConnectionLost = 70;  // EX_SOFTWARE; nobody is there to see it, as a rule
@@ -38,6 +38,21 @@ uint64_t resident_bytes() {
   uint64_t total_pages = 0, resident_pages = 0;
   file >> total_pages >> resident_pages;
   return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// The receipt holds the prompt's text where that is wanted.
+Result<engine::SubmitReceipt> submit_to(engine::Engine& engine, engine::GenerationRequest request) {
+  const engine::RequestId id = request.id;
+  const bool wants_text = request.wants_prompt_text;
+  TRY(engine::SubmitReceipt receipt, engine.submit(std::move(request)));
+  if (!wants_text) return receipt;
+  Result<std::string> text = engine.detokenize(receipt.prompt_tokens);
+  if (!text.ok()) {
+    engine.cancel(id);
+    return text.error();
+  }
+  receipt.prompt_text = std::move(text).value();
+  return receipt;
 }
 
 Error not_loaded() { return {ErrorCode::kModelLoading, "the model is not loaded yet"}; }
@@ -343,7 +358,7 @@ void EngineWorker::submit(uint64_t id, SubmitCall call) {
     if (requests_[request].is_cancelled) call.request.num_choices = 0;
   }
   if (call.request.num_choices == 0) return refuse({ErrorCode::kCancelled, "the request was cancelled"});
-  Result<engine::SubmitReceipt> receipt = engine->submit(std::move(call.request));
+  Result<engine::SubmitReceipt> receipt = submit_to(*engine, std::move(call.request));
   if (!receipt.ok()) return refuse(std::move(receipt).error());
 
   bool is_cancelled = false;

@@ -18,6 +18,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "supervisor/call_lanes.h"
 #include "supervisor/call_queue.h"
 #include "supervisor/engine_protocol.h"
 #include "supervisor/frame_socket.h"
@@ -147,7 +148,7 @@ class EngineWorker final : private engine::GenerationListener {
   std::optional<engine::SequenceUpdate> probe_end_;  // guarded by probe_mutex_
   bool is_closing_ = false;                          // guarded by probe_mutex_
 
-  std::array<std::unique_ptr<CallQueue>, 3> lanes_;  // by CallLane
+  std::array<std::unique_ptr<CallQueue>, kNumCallLanes> lanes_;  // by CallLane
 };
 
 }  // namespace llama_gpu::supervisor

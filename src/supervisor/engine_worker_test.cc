@@ -243,6 +243,24 @@ TEST_F(EngineWorkerTest, PassesRefusalsOn) {
   EXPECT_EQ(reply_to(4).error().code, ErrorCode::kInvalidValue);
 }
 
+TEST_F(EngineWorkerTest, TellsTheTextOfAPromptOfTokensWhereItIsWanted) {
+  load_fake();
+  engine::GenerationRequest request;
+  request.id = 3;
+  request.prompt = std::vector<TokenId>{'a', 'b'};
+  request.max_tokens = 1;
+  request.wants_prompt_text = true;
+  send(3, SubmitCall{"m", request});
+  EXPECT_EQ(std::get<engine::SubmitReceipt>(reply_to(3).value()).prompt_text, "ab");
+
+  submit(4, "x");
+  EXPECT_EQ(std::get<engine::SubmitReceipt>(reply_to(4).value()).prompt_text, std::nullopt);
+  request.id = 5;
+  request.prompt = std::vector<TokenId>{300};
+  send(5, SubmitCall{"m", request});
+  EXPECT_EQ(reply_to(5).error().code, ErrorCode::kInvalidValue);
+}
+
 TEST_F(EngineWorkerTest, CancelsWhatRuns) {
   load_fake("fake:step_ms=2");
   submit_endless(5);
@@ -269,13 +287,16 @@ TEST_F(EngineWorkerTest, CancelsARequestWhereverItIsOnItsWay) {
   EXPECT_EQ(updates_of(6).back().finish, FinishReason::kLength);
 }
 
-TEST_F(EngineWorkerTest, KeepsNoPromptWaitingForALongText) {
+TEST_F(EngineWorkerTest, KeepsNothingShortWaitingForALongText) {
   load_fake();
-  send(2, TokenizeCall{"m", {"!tokenize gate"}});
-  submit(3, "!tokenize gate " + std::string(64 << 10, 'x'));
+  const std::string long_text = "!tokenize gate " + std::string(64 << 10, 'x');
+  send(2, TokenizeCall{"m", {long_text}});
+  submit(3, long_text);
 
   submit(4, "short");
+  send(5, TokenizeCall{"m", {"short"}});
 
+  EXPECT_TRUE(reply_to(5).ok());
   EXPECT_EQ(updates_of(4).back().finish, FinishReason::kLength);
   EXPECT_FALSE(replies_.contains(2));
   EXPECT_FALSE(replies_.contains(3));

@@ -116,8 +116,10 @@ std::optional<ServedModel> SupervisedModelHost::find_model(std::string_view name
 
 Error SupervisedModelHost::model_not_found(std::string_view name) const {
   std::vector<std::string_view> known;
-  known.reserve(clients_.size());
-  for (const auto& client : clients_) known.push_back(client->spec().id);
+  for (const auto& client : clients_) {
+    known.push_back(client->spec().id);
+    known.insert(known.end(), client->spec().aliases.begin(), client->spec().aliases.end());
+  }
   return {ErrorCode::kModelNotFound,
           "the model '" + std::string(utf8_prefix(name, 200)) + "' is not served here" +
               did_you_mean(name, known),

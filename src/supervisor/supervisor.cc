@@ -13,12 +13,10 @@
 namespace llama_gpu::supervisor {
 namespace {
 
-// What an epoll event says: a worker's index and which of its descriptors.
+// What an epoll event says: a worker's key and which of its descriptors.
 enum class Source : uint64_t { kExit = 0, kSocket = 1, kLog = 2, kWake = 3 };
 
-uint64_t event_data(size_t index, Source source) {
-  return (uint64_t{index} << 2) | static_cast<uint64_t>(source);
-}
+uint64_t event_data(uint64_t key, Source source) { return (key << 2) | static_cast<uint64_t>(source); }
 
 // Makes epoll forget a descriptor that is not waited for any more. Those that were closed it forgot by
 // itself.
@@ -48,17 +46,57 @@ Result<std::unique_ptr<Supervisor>> Supervisor::start(std::vector<Member> member
   }
   std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(epoll), std::move(wake)));
   watch(supervisor->epoll_.get(), supervisor->wake_.get(), EPOLLIN, event_data(0, Source::kWake));
-  for (Member& member : members) {
-    supervisor->workers_.push_back(std::make_unique<Worker>(std::move(member.spec), *member.session, clock,
-                                                            [self = supervisor.get()] { self->publish(); }));
-  }
-  supervisor->watched_.resize(members.size());
+  supervisor->clock_ = &clock;
+  for (Member& member : members) supervisor->place(std::move(member));
   supervisor->publish();
   supervisor->thread_ = std::thread(&Supervisor::run, supervisor.get());
   return supervisor;
 }
 
 Supervisor::~Supervisor() { stop(); }
+
+void Supervisor::place(Member member) {
+  Place place;
+  place.key = ++last_key_;
+  place.worker =
+      std::make_unique<Worker>(std::move(member.spec), *member.session, *clock_, [this] { publish(); });
+  places_.push_back(std::move(place));
+  published_version_ = ~uint64_t{0};  // a sum over other workers says nothing
+}
+
+bool Supervisor::add(Member member) {
+  return post([this, member = std::move(member)]() mutable { place(std::move(member)); });
+}
+
+bool Supervisor::remove(std::string id, std::function<void()> gone) {
+  return post(
+      [this, id = std::move(id), gone = std::move(gone)]() mutable { begin_removal(id, std::move(gone)); });
+}
+
+void Supervisor::begin_removal(const std::string& id, std::function<void()> gone) {
+  for (Place& place : places_) {
+    if (place.worker->id() != id) continue;
+    place.gone.push_back(std::move(gone));
+    place.worker->stop();
+    return;
+  }
+  gone();
+}
+
+void Supervisor::forget_removed() {
+  std::vector<std::function<void()>> gone;
+  for (Place& place : places_) {
+    if (place.gone.empty() || !place.worker->is_over()) continue;
+    // Its descriptors were closed, which epoll has seen by itself.
+    place.worker.reset();
+    for (auto& hearer : place.gone) gone.push_back(std::move(hearer));
+  }
+  if (gone.empty()) return;
+  std::erase_if(places_, [](const Place& place) { return !place.worker; });
+  published_version_ = ~uint64_t{0};
+  publish();
+  for (const auto& hearer : gone) hearer();
+}
 
 bool Supervisor::post(std::function<void()> task) {
   {
@@ -77,13 +115,13 @@ std::vector<WorkerStatus> Supervisor::workers() const {
 
 void Supervisor::let_end() {
   post([this] {
-    for (const auto& worker : workers_) worker->let_end();
+    for (const Place& place : places_) place.worker->let_end();
   });
 }
 
 void Supervisor::kill() {
   post([this] {
-    for (const auto& worker : workers_) worker->kill();
+    for (const Place& place : places_) place.worker->kill();
   });
 }
 
@@ -100,11 +138,12 @@ void Supervisor::stop() {
 void Supervisor::run() {
   do {
     const bool is_stopping = run_tasks();
-    for (const auto& worker : workers_) {
-      if (is_stopping) worker->stop();
-      worker->on_tick();
-      worker->flush();
+    for (const Place& place : places_) {
+      if (is_stopping) place.worker->stop();
+      place.worker->on_tick();
+      place.worker->flush();
     }
+    forget_removed();
     publish();
   } while (wait());
   close_gate();
@@ -114,6 +153,7 @@ void Supervisor::run() {
 void Supervisor::close_gate() {
   for (;;) {
     run_tasks();
+    forget_removed();
     const std::lock_guard lock(mutex_);
     is_stopped_ = tasks_.empty();
     if (is_stopped_) return;
@@ -121,10 +161,10 @@ void Supervisor::close_gate() {
 }
 
 bool Supervisor::wait() {
-  const auto is_over = [](const auto& worker) { return worker->is_over(); };
-  if (is_stopping_ && std::all_of(workers_.begin(), workers_.end(), is_over)) return false;
+  const auto is_over = [](const Place& place) { return place.worker->is_over(); };
+  if (is_stopping_ && std::all_of(places_.begin(), places_.end(), is_over)) return false;
   milliseconds timeout{1'000};
-  for (const auto& worker : workers_) timeout = std::min(timeout, worker->until_next_tick());
+  for (const Place& place : places_) timeout = std::min(timeout, place.worker->until_next_tick());
   update_watched();
   std::array<epoll_event, 64> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
@@ -135,39 +175,40 @@ bool Supervisor::wait() {
 
 void Supervisor::update_watched() {
   const int epoll_fd = epoll_.get();
-  std::vector<Worker::WaitFor> now;
-  now.reserve(workers_.size());
-  for (const auto& worker : workers_) now.push_back(worker->wait_for());
+  std::vector<Worker::WaitFor> all_now;
+  all_now.reserve(places_.size());
+  for (const Place& place : places_) all_now.push_back(place.worker->wait_for());
   // All that go first: a number may have been closed by one worker and given to another since.
-  for (size_t i = 0; i < now.size(); ++i) {
-    forget(epoll_fd, watched_[i].exit_fd, now[i].exit_fd);
-    forget(epoll_fd, watched_[i].socket_fd, now[i].socket_fd);
-    forget(epoll_fd, watched_[i].log_fd, now[i].log_fd);
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Worker::WaitFor& before = places_[i].watched;
+    forget(epoll_fd, before.exit_fd, all_now[i].exit_fd);
+    forget(epoll_fd, before.socket_fd, all_now[i].socket_fd);
+    forget(epoll_fd, before.log_fd, all_now[i].log_fd);
   }
-  for (size_t i = 0; i < now.size(); ++i) {
-    const uint32_t send_events = now[i].wants_to_send ? static_cast<uint32_t>(EPOLLOUT) : 0U;
-    watch(epoll_fd, now[i].exit_fd, EPOLLIN, event_data(i, Source::kExit));
-    watch(epoll_fd, now[i].socket_fd, EPOLLIN | send_events, event_data(i, Source::kSocket));
-    watch(epoll_fd, now[i].log_fd, EPOLLIN, event_data(i, Source::kLog));
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Worker::WaitFor& now = places_[i].watched = all_now[i];
+    const uint64_t key = places_[i].key;
+    const uint32_t send_events = now.wants_to_send ? static_cast<uint32_t>(EPOLLOUT) : 0U;
+    watch(epoll_fd, now.exit_fd, EPOLLIN, event_data(key, Source::kExit));
+    watch(epoll_fd, now.socket_fd, EPOLLIN | send_events, event_data(key, Source::kSocket));
+    watch(epoll_fd, now.log_fd, EPOLLIN, event_data(key, Source::kLog));
   }
-  watched_ = std::move(now);
 }
 
 void Supervisor::handle(uint64_t event_data) {
-  const auto index = static_cast<size_t>(event_data >> 2);
-  switch (static_cast<Source>(event_data & 3)) {
-    case Source::kExit:
-      return workers_[index]->on_exit();
-    case Source::kSocket:
-      return workers_[index]->on_socket();
-    case Source::kLog:
-      return workers_[index]->on_log();
-    case Source::kWake: {
-      eventfd_t count = 0;
-      ::eventfd_read(wake_.get(), &count);
-      return;
-    }
+  const auto source = static_cast<Source>(event_data & 3);
+  if (source == Source::kWake) {
+    eventfd_t count = 0;
+    ::eventfd_read(wake_.get(), &count);
+    return;
   }
+  const auto place =
+      std::find_if(places_.begin(), places_.end(), [&](const Place& p) { return p.key == event_data >> 2; });
+  if (place == places_.end()) return;
+  Worker& worker = *place->worker;
+  if (source == Source::kExit) return worker.on_exit();
+  if (source == Source::kSocket) return worker.on_socket();
+  worker.on_log();
 }
 
 bool Supervisor::run_tasks() {
@@ -183,12 +224,12 @@ bool Supervisor::run_tasks() {
 
 void Supervisor::publish() {
   uint64_t version = 0;
-  for (const auto& worker : workers_) version += worker->version();
+  for (const Place& place : places_) version += place.worker->version();
   // Step frames change nothing that is published, and come often.
   if (version == std::exchange(published_version_, version)) return;
   std::vector<WorkerStatus> statuses;
-  statuses.reserve(workers_.size());
-  for (const auto& worker : workers_) statuses.push_back(worker->status());
+  statuses.reserve(places_.size());
+  for (const Place& place : places_) statuses.push_back(place.worker->status());
   const std::lock_guard lock(mutex_);
   published_ = std::move(statuses);
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -20,7 +21,8 @@ namespace llama_gpu::supervisor {
 // Thread-safe. Destroying it stops the workers and waits until their processes are gone.
 class Supervisor {
  public:
-  // A worker to be, and the session that speaks with it. The session outlives the supervisor.
+  // A worker to be, and the session that speaks with it. The session outlives the supervisor, or lives until
+  // its worker was removed.
   struct Member {
     WorkerSpec spec;
     WorkerSession* session = nullptr;
@@ -33,6 +35,15 @@ class Supervisor {
   // Runs `task` on the supervisor thread, soon and in order. Never blocks. False, and it does not run, once
   // the supervisor has stopped.
   bool post(std::function<void()> task);
+
+  // Starts one more worker. Never blocks. False, and it does not start, once the supervisor has stopped.
+  // REQUIRES: no other worker has its id.
+  bool add(Member member);
+
+  // Drains the worker of that id and forgets it. `gone` is called once, on the supervisor thread, when its
+  // process is gone and its session is not called any more: at once where there is no such worker. Never
+  // blocks. False, and `gone` is not called, once the supervisor has stopped.
+  bool remove(std::string id, std::function<void()> gone);
 
   // A moment's view, at most a tick old.
   std::vector<WorkerStatus> workers() const;
@@ -47,6 +58,14 @@ class Supervisor {
   void stop();
 
  private:
+  // A worker, what epoll knows of it, and who waits for its end.
+  struct Place {
+    uint64_t key = 0;  // of its epoll events; never used again
+    std::unique_ptr<Worker> worker;
+    Worker::WaitFor watched = {};
+    std::vector<std::function<void()>> gone = {};  // not empty: it is removed
+  };
+
   Supervisor(UniqueFd epoll, UniqueFd wake);
 
   void run();
@@ -55,12 +74,16 @@ class Supervisor {
   void update_watched();
   void handle(uint64_t event_data);
   void publish();
+  void place(Member member);
+  void begin_removal(const std::string& id, std::function<void()> gone);
+  void forget_removed();
   void close_gate();
 
   UniqueFd epoll_, wake_;
   // Of the supervisor thread, once it runs.
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<Worker::WaitFor> watched_;  // beside workers_: what epoll knows
+  const Clock* clock_ = nullptr;
+  std::vector<Place> places_;
+  uint64_t last_key_ = 0;
   bool is_stopping_ = false;
   uint64_t published_version_ = ~uint64_t{0};
   // Guarded by mutex_.

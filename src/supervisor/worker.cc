@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -102,6 +103,10 @@ void Worker::spawn() {
   session_.on_spawned();
 }
 
+milliseconds Worker::until_next_tick() const {
+  return std::min(life_.until_next_tick(), std::max(session_.until_next_tick(), milliseconds(1)));
+}
+
 Worker::WaitFor Worker::wait_for() const {
   if (!process_) return {};
   return {.exit_fd = process_->exit_fd(),
@@ -155,6 +160,7 @@ void Worker::read_log(size_t max_reads) {
 }
 
 void Worker::log_line(const std::string& line) {
+  session_.on_log_line(line);
   const SteadyTime now = clock_.now();
   if (now - log_period_start_ >= 1s) {
     if (log_period_bytes_ > kMaxLogBytesPerSecond) {
@@ -275,6 +281,12 @@ void Worker::report_draining() {
   if (life_.state() == WorkerState::kReady)
     log_warning("a worker was told to stop by somebody else", {{"worker", spec_.id}});
   act(life_.on_draining(clock_.now()));
+  note_change();
+}
+
+void Worker::report_fault(const Error& error) {
+  log_error("a worker is ended", {{"worker", spec_.id}, {"error", error.message}});
+  act(life_.on_fault(clock_.now(), error));
   note_change();
 }
 

@@ -53,8 +53,9 @@ class Worker final : private WorkerLink {
   // The same, without waiting for what runs in it.
   void kill();
 
+  const std::string& id() const { return spec_.id; }
   bool is_over() const { return life_.is_over(); }
-  milliseconds until_next_tick() const { return life_.until_next_tick(); }
+  milliseconds until_next_tick() const;
   WaitFor wait_for() const;
   WorkerStatus status() const;
   // Grows whenever status() may have changed.
@@ -69,6 +70,7 @@ class Worker final : private WorkerLink {
   void report_heartbeat(bool is_busy, uint64_t progress) override;
   void report_draining() override;
   void report_file_changed() override;
+  void report_fault(const Error& error) override;
 
   void act(const WorkerActions& actions);
   void spawn();

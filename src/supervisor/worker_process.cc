@@ -67,6 +67,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 }
 
 std::vector<std::string> child_environment(const WorkerCommand& command) {
+  if (command.environment) return *command.environment;
   std::vector<std::string> kept;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     if (!is_secret_variable(*variable, command.secret_variables)) kept.emplace_back(*variable);
@@ -77,7 +78,7 @@ std::vector<std::string> child_environment(const WorkerCommand& command) {
 // What posix_spawn needs beside program and arguments, freed with it.
 class SpawnSettings {
  public:
-  SpawnSettings(int socket_fd, int log_fd) {
+  SpawnSettings(int socket_fd, int log_fd, bool leads_group) {
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -92,7 +93,10 @@ class SpawnSettings {
     ::sigfillset(&all);
     ::posix_spawnattr_setsigmask(&attributes, &none);
     ::posix_spawnattr_setsigdefault(&attributes, &all);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawnattr_setpgroup(&attributes, 0);
+    const int group = leads_group ? POSIX_SPAWN_SETPGROUP : 0;
+    ::posix_spawnattr_setflags(&attributes,
+                               static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
   }
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
@@ -131,7 +135,7 @@ Result<WorkerProcess> WorkerProcess::spawn(const WorkerCommand& command) {
   TRY_STATUS(failpoint("worker.spawn"));
   TRY(Pair socket, make_socket());
   TRY(Pair log, make_pipe());
-  const SpawnSettings settings(socket.theirs.get(), log.theirs.get());
+  const SpawnSettings settings(socket.theirs.get(), log.theirs.get(), command.leads_group);
   std::vector<std::string> arguments = command.arguments;
   std::vector<std::string> environment = child_environment(command);
 
@@ -145,6 +149,7 @@ Result<WorkerProcess> WorkerProcess::spawn(const WorkerCommand& command) {
     return system_error("start a worker process");
   }
   process.is_reaped_ = false;
+  process.leads_group_ = command.leads_group;
   process.exit_ = open_process(process.pid_);
   if (process.exit_.get() < 0) return system_error("watch a worker process");
   process.socket_ = std::move(socket.ours);
@@ -158,6 +163,7 @@ WorkerProcess::WorkerProcess(WorkerProcess&& other) noexcept
       socket_(std::move(other.socket_)),
       log_(std::move(other.log_)),
       is_reaped_(std::exchange(other.is_reaped_, true)),
+      leads_group_(other.leads_group_),
       oom_kills_seen_(other.oom_kills_seen_) {}
 
 WorkerProcess::~WorkerProcess() {
@@ -169,10 +175,19 @@ WorkerProcess::~WorkerProcess() {
 }
 
 void WorkerProcess::send_signal(int signal) const {
-  if (!is_reaped_) ::kill(pid_, signal);
+  if (!is_reaped_) ::kill(leads_group_ ? -pid_ : pid_, signal);
+}
+
+// Until the leader is reaped, its number cannot be that of another group.
+void WorkerProcess::kill_group() const {
+  siginfo_t info{};
+  const bool has_ended =
+      ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+  if (has_ended) ::kill(-pid_, SIGKILL);
 }
 
 std::optional<ProcessEnd> WorkerProcess::reap() {
+  if (leads_group_ && !is_reaped_) kill_group();
   siginfo_t info{};
   if (is_reaped_ || ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG) != 0 ||
       info.si_pid == 0) {

@@ -26,6 +26,11 @@ struct WorkerCommand {
                                         std::to_string(kWorkerSocketFd)};
   // Names of this program's own settings that hold secrets.
   std::vector<std::string> secret_variables = {};
+  // All that it finds in its environment ("NAME=value"), in place of this program's.
+  std::optional<std::vector<std::string>> environment = std::nullopt;
+  // Whether it leads a process group of its own: signals reach its children too, and what is left of them
+  // is killed at its end.
+  bool leads_group = false;
 };
 
 // How many processes the system has killed for memory since it started, by the counter in a file of the form
@@ -51,7 +56,7 @@ class WorkerProcess {
   int socket_fd() const { return socket_.get(); }
   int log_fd() const { return log_.get(); }
 
-  // Sends a signal; does nothing once the process was reaped.
+  // Sends a signal, to its group where it leads one; does nothing once the process was reaped.
   void send_signal(int signal) const;
   // The end of the process once it has ended, without waiting; its log tail is left empty.
   std::optional<ProcessEnd> reap();
@@ -64,10 +69,12 @@ class WorkerProcess {
 
  private:
   WorkerProcess() = default;
+  void kill_group() const;
 
   pid_t pid_ = 0;
   UniqueFd exit_, socket_, log_;
   bool is_reaped_ = true;
+  bool leads_group_ = false;
   uint64_t oom_kills_seen_ = 0;
 };
 

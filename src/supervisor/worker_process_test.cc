@@ -108,6 +108,20 @@ TEST(WorkerProcess, SeesSettingsButNoSecrets) {
   EXPECT_THAT(log, HasSubstr("LLAMAGPU_ENGINE__KV_TOKENS=4096"));
 }
 
+TEST(WorkerProcess, SeesExactlyTheEnvironmentThatItIsGiven) {
+  ::setenv("LLAMAGPU_FORCE_ISA", "scalar", 1);
+  // What the shell adds by itself is taken away again.
+  WorkerCommand command = shell("env -u PWD -u SHLVL -u _ -u OLDPWD >&2");
+  command.environment = {"LANG=C.UTF-8", "A_KEY=kept"};
+  WorkerProcess given = WorkerProcess::spawn(command).value();
+  command.environment = std::vector<std::string>{};
+  WorkerProcess empty = WorkerProcess::spawn(command).value();
+
+  EXPECT_EQ(read_log(given), "LANG=C.UTF-8\nA_KEY=kept\n");
+  EXPECT_EQ(read_log(empty), "");
+  ::unsetenv("LLAMAGPU_FORCE_ISA");
+}
+
 TEST(WorkerProcess, StartsWithNoSignalBlockedOrIgnored) {
   sigset_t all, before;
   ::sigfillset(&all);
@@ -131,6 +145,29 @@ TEST(WorkerProcess, IsGoneWithItsOwnerAndLeavesNoDescriptor) {
   }
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_EQ(num_open_fds(), before);
+}
+
+// Until all that hold the other end are gone.
+void wait_until_closed(int fd) {
+  char byte = 0;
+  do {
+    wait_until_readable(fd);
+  } while (::read(fd, &byte, 1) > 0);
+}
+
+TEST(WorkerProcess, TakesItsChildrenWithItWhereItLeadsAGroup) {
+  WorkerCommand command = shell("sleep 1000 & exit 3");
+  command.leads_group = true;
+  WorkerProcess ended = WorkerProcess::spawn(command).value();
+  EXPECT_EQ(wait_for_end(ended).exit_code, 3);
+  wait_until_closed(ended.log_fd());
+
+  command.arguments.back() = "sleep 1000 & sleep 1000";
+  WorkerProcess killed = WorkerProcess::spawn(command).value();
+  EXPECT_EQ(::getpgid(killed.pid()), killed.pid());
+  killed.send_signal(SIGKILL);
+  EXPECT_EQ(wait_for_end(killed).signal, SIGKILL);
+  wait_until_closed(killed.log_fd());
 }
 
 TEST(WorkerProcess, ShowsThatItIsStopped) {

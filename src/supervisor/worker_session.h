@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -29,6 +31,8 @@ class WorkerLink {
   virtual void report_heartbeat(bool is_busy, uint64_t progress) = 0;
   virtual void report_draining() = 0;
   virtual void report_file_changed() = 0;
+  // It took too long, or lied: it is killed.
+  virtual void report_fault(const Error& error) = 0;
 };
 
 // What one kind of worker is asked and answers: the supervisor knows processes, a session knows the protocol.
@@ -55,6 +59,10 @@ class WorkerSession {
   virtual void on_exit(const WorkerExit& exit, WorkerState next, bool was_its_fault) = 0;
   // Several times a second.
   virtual void on_tick(SteadyTime now) = 0;
+  // How long on_tick can wait, where that is less than usual.
+  virtual std::chrono::milliseconds until_next_tick() const { return std::chrono::milliseconds(1'000); }
+  // A whole line that it wrote on stderr, escaped.
+  virtual void on_log_line(const std::string& /*line*/) {}
   // Adds what it knows: model, stats, memory.
   virtual void describe(WorkerStatus& status) const = 0;
 };

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,17 +36,25 @@ def model_path() -> Path:
     return path
 
 
+def has_vectors() -> bool:
+    """Whether the server computes with AVX2 or AVX-512. The plain loops round otherwise, and this small model then
+    answers otherwise, too."""
+    return os.environ.get("LLAMAGPU_FORCE_ISA") != "scalar" and "avx2" in Path("/proc/cpuinfo").read_text()
+
+
 class Server:
     """A running `llama-gpu serve`."""
 
     def __init__(self, *args: str, port: int = 0, environment: dict[str, str] | None = None) -> None:
         command = [str(program()), "serve", str(model_path()), "--port", str(port), *args]
+        # Of its own, and none of the user's plugins.
+        self.store = tempfile.TemporaryDirectory(prefix="llama-gpu-plugins-")
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, "LLAMAGPU_PLUGINS": self.store.name, **(environment or {})},
         )
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read_lines, daemon=True)

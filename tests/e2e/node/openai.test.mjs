@@ -5,10 +5,10 @@ import { after, before, test } from "node:test";
 
 import OpenAI from "openai";
 
-import { startServer } from "./server.mjs";
+import { hasVectors, startServer } from "./server.mjs";
 
 const model = "smollm2-135m-instruct";
-const messages = [{ role: "user", content: "Hi" }];
+const messages = [{ role: "user", content: hasVectors ? "What is the capital of France?" : "Hi" }];
 let server;
 let client;
 
@@ -45,6 +45,7 @@ test("streams the same text as the document holds", async () => {
     usage = chunk.usage ?? usage;
   }
   assert.equal(text, document.choices[0].message.content);
+  if (hasVectors) assert.match(text, /Paris/);
   assert.equal(finish, document.choices[0].finish_reason);
   assert.deepEqual(usage, document.usage);
 });

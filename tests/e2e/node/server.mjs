@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the real program on the real default model, on a free port.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,11 @@ const program = process.env.LLAMAGPU_BIN ?? join(root, "build/release/bin/llama-
 const data = process.env.XDG_DATA_HOME ?? join(homedir(), ".local/share");
 const models = process.env.LLAMAGPU_MODELS ?? join(data, "llama-gpu/models");
 const model = process.env.LLAMAGPU_TEST_MODEL ?? join(models, "SmolLM2-135M-Instruct.Q4_1.gguf");
+
+// Whether the server computes with AVX2 or AVX-512. The plain loops round otherwise, and this small model then answers
+// otherwise, too.
+export const hasVectors =
+  process.env.LLAMAGPU_FORCE_ISA !== "scalar" && readFileSync("/proc/cpuinfo", "utf8").includes("avx2");
 
 async function untilReady(url) {
   for (;;) {
