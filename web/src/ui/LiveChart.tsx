@@ -22,6 +22,11 @@ interface LiveChartProps {
   leastSpan?: number;
 }
 
+const TIME_SPACE = 80; // pixels from one time to the next
+
+const clockTime = (unixSeconds: number) =>
+  new Date(unixSeconds * 1000).toLocaleTimeString(undefined, { hour12: false });
+
 /** Series over time, drawn anew as they grow. */
 export function LiveChart({
   title,
@@ -59,7 +64,7 @@ export function LiveChart({
           y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] },
         },
         axes: [
-          { stroke: ink, grid },
+          { stroke: ink, grid, space: TIME_SPACE, values: (_, times) => times.map(clockTime) },
           { stroke: ink, grid, size: 56 },
         ],
         series: [
