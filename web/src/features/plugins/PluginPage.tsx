@@ -13,6 +13,7 @@ import { GenerationsTable } from "./GenerationsTable";
 import { HealthPicture } from "./HealthPicture";
 import { LoadState, Stale } from "./LoadState";
 import { LogTail } from "./LogTail";
+import { QuarantineNotice } from "./QuarantineNotice";
 import { PluginMarks, StateBadge } from "./states";
 import { useChangeDialog } from "./useChangeDialog";
 import { useEventFeed, usePlugins } from "./usePlugins";
@@ -144,23 +145,12 @@ function Troubles({ plugin, list, events, onRelease }: TroublesProps) {
         </Alert>
       )}
       {quarantined.map((one) => (
-        <Alert key={one.digest} color="grape" role="alert">
-          <Group justify="space-between">
-            <div>
-              <Text fw={600}>{t("plugins.versionQuarantined", { version: one.version })}</Text>
-              <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-                {one.reason}
-              </Text>
-            </div>
-            <Button
-              size="xs"
-              variant="default"
-              onClick={() => onRelease({ action: "release", plugin: one.id })}
-            >
-              {t("plugins.act.release")}
-            </Button>
-          </Group>
-        </Alert>
+        <QuarantineNotice
+          key={one.digest}
+          entry={one}
+          title={t("plugins.versionQuarantined", { version: one.version })}
+          onRelease={onRelease}
+        />
       ))}
     </>
   );

@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { Button, Code, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { PluginList } from "../../api/client";
@@ -7,6 +7,7 @@ import { EventsTable } from "./EventsTable";
 import { GenerationsTable } from "./GenerationsTable";
 import { LoadState, Stale } from "./LoadState";
 import { PluginsTable } from "./PluginsTable";
+import { QuarantineNotice } from "./QuarantineNotice";
 import { SandboxLayers } from "./SandboxLayers";
 import { useChangeDialog } from "./useChangeDialog";
 import { useEventFeed, usePlugins } from "./usePlugins";
@@ -86,25 +87,12 @@ function Quarantine({ list, onRelease }: { list: PluginList; onRelease: (change:
     <Section title={t("plugins.quarantine")}>
       <Stack gap="xs">
         {list.quarantined.map((one) => (
-          <Alert key={one.digest} color="grape" role="group" aria-label={`${one.id} ${one.version}`}>
-            <Group justify="space-between">
-              <div>
-                <Text fw={600}>
-                  {one.id} {one.version}
-                </Text>
-                <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-                  {one.reason}
-                </Text>
-              </div>
-              <Button
-                size="xs"
-                variant="default"
-                onClick={() => onRelease({ action: "release", plugin: one.id })}
-              >
-                {t("plugins.act.release")}
-              </Button>
-            </Group>
-          </Alert>
+          <QuarantineNotice
+            key={one.digest}
+            entry={one}
+            title={`${one.id} ${one.version}`}
+            onRelease={onRelease}
+          />
         ))}
       </Stack>
     </Section>
