@@ -72,7 +72,7 @@ describe("plugins", () => {
 
     await sees("This cannot be done");
     await sees(/nothing/);
-    expectConsoleError("40");
+    expectConsoleError("Failed to load resource");
   });
 
   it("installs from a folder, after its plan and a tick for want of a signature", async () => {
@@ -155,11 +155,11 @@ describe("plugins", () => {
     await assertNoAxeViolations();
     await shoot("plugin-update-failed");
     await dashboard.page.keyboard.press("Escape");
+    expectConsoleError("500");
     await sees("Version 2.0.0 failed; version 1.0.0 serves");
     await heading().getByText("1.0.0").waitFor();
     await heading().getByText("active").waitFor();
     await chat("The old version sees this secret.");
-    expectConsoleError("500");
   });
 
   it("updates, and rolls back to the generation before", async () => {

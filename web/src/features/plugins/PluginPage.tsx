@@ -14,7 +14,7 @@ import { HealthPicture } from "./HealthPicture";
 import { LoadState, Stale } from "./LoadState";
 import { LogTail } from "./LogTail";
 import { QuarantineNotice } from "./QuarantineNotice";
-import { PluginMarks, StateBadge } from "./states";
+import { healthOf, PluginMarks, StateBadge } from "./states";
 import { useChangeDialog } from "./useChangeDialog";
 import { useEventFeed, usePlugins } from "./usePlugins";
 
@@ -124,10 +124,11 @@ function Troubles({ plugin, list, events, onRelease }: TroublesProps) {
   const { t } = useTranslation();
   const failure = failureBeside(events, plugin.id, plugin.version);
   const quarantined = list.quarantined.filter((one) => one.id === plugin.id);
+  const wasRolledBack = plugin.reason_code === "automatic_rollback";
   const isLost = failure !== null && !quarantined.some((one) => one.version === failure.version);
   return (
     <>
-      {plugin.reason && plugin.state !== "stopped" && (
+      {plugin.reason && (healthOf(plugin) === "unwell" || wasRolledBack) && (
         <Alert color={plugin.state === "active" ? "orange" : "red"} role="alert">
           <Text size="sm" style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}>
             {formatReason(plugin)}

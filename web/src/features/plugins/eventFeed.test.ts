@@ -48,6 +48,7 @@ it("tells of an update that failed beside the version that serves", () => {
     "1.0.0: probing > active @ 1",
     "2.0.0: probing > failed @ 5",
     "2.0.0: failed > draining @ 6",
+    "1.0.0: active > active @ 7",
   );
 
   expect(failureBeside(events, "acme/guard", "1.0.0")?.version).toBe("2.0.0");

@@ -44,8 +44,8 @@ export function failureBeside(events: PluginEvent[], plugin: string, version: st
   );
   if (!failure) return null;
   const end = all.findLast((event) => event.version === failure.version) ?? failure;
-  const isPast = all.some(
-    (event) => event.version === version && event.to === "active" && event.sequence > end.sequence,
-  );
+  const isStart = (event: PluginEvent) =>
+    event.version === version && event.to === "active" && event.from !== "active";
+  const isPast = all.some((event) => isStart(event) && event.sequence > end.sequence);
   return isPast ? null : failure;
 }

@@ -44,6 +44,18 @@ it("makes no stretch of a change of reason alone", () => {
   ]);
 });
 
+it("takes what the set tells of its change for no process", () => {
+  expect(
+    lanes(
+      0,
+      "1.0.0: probing > active @ 1",
+      "1.0.0: discovered > active @ 2",
+      "1.0.0: active > draining @ 3",
+      "1.0.0: active > stopped @ 4",
+    ),
+  ).toEqual(["1.0.0: active 1-3, draining 3-null"]);
+});
+
 it("leaves out what ended before the picture begins, but not what fails since then", () => {
   expect(lanes(100, "1.0.0: draining > stopped @ 10", "2.0.0: active > failed @ 20")).toEqual([
     "2.0.0: failed 20-null",

@@ -18,11 +18,19 @@ const ENDED: PluginState[] = ["stopped", "quarantined"];
 
 const current = (lane: Lane): Stretch | undefined => lane.stretches.at(-1);
 
+// The set tells, too, what its change came to, in the states that the plugin had for it: no process is meant.
+const isSaidOfAnother = (lanes: Lane[], event: PluginEvent): boolean => {
+  const same = lanes.filter((lane) => lane.version === event.version);
+  return (
+    same.some((lane) => current(lane)?.state === event.to) || (same.length > 0 && ENDED.includes(event.to))
+  );
+};
+
 function note(lanes: Lane[], event: PluginEvent): void {
   const time = event.unix_milliseconds / 1000;
   // Where two of one version are in the same state, the older one is what a swap replaces.
   const known = lanes.find((lane) => lane.version === event.version && current(lane)?.state === event.from);
-  if (known && event.from === event.to) return;
+  if (known ? event.from === event.to : isSaidOfAnother(lanes, event)) return;
   const stretch = { state: event.to, start: time, end: null };
   const last = known && current(known);
   if (known && last) {
