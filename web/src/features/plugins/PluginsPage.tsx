@@ -72,7 +72,7 @@ function NoPlugins() {
     <Paper withBorder p="lg">
       <Text fw={600}>{t("plugins.empty")}</Text>
       <Text size="sm">{t("plugins.emptyHelp")}</Text>
-      <Code block mt="sm">
+      <Code block mt="sm" style={{ whiteSpace: "pre-wrap" }}>
         llama-gpu plugin install /path/to/plugin --allow-unsigned
       </Code>
     </Paper>
