@@ -7,11 +7,23 @@ const layers = (files, forbidden) => ({
   rules: { "no-restricted-imports": ["error", { patterns: forbidden.map((group) => ({ group: [group] })) }] },
 });
 
+const FEATURES = ["chat", "overview", "plugins"];
+
 export default tseslint.config(
   { ignores: ["node_modules"] },
   ...tseslint.configs.strict,
   reactHooks.configs.flat.recommended,
-  layers(["src/features/chat/**"], ["**/features/overview/**", "../overview/*", "**/app/*"]),
-  layers(["src/features/overview/**"], ["**/features/chat/**", "../chat/*", "**/app/*"]),
+  ...FEATURES.map((feature) =>
+    layers(
+      [`src/features/${feature}/**`],
+      [
+        ...FEATURES.filter((other) => other !== feature).flatMap((other) => [
+          `**/features/${other}/**`,
+          `../${other}/*`,
+        ]),
+        "**/app/*",
+      ],
+    ),
+  ),
   layers(["src/ui/**", "src/api/**"], ["**/features/**", "**/app/*"]),
 );

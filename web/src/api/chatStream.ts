@@ -1,6 +1,6 @@
-import { createParser } from "eventsource-parser";
 import { ApiError, toApiError } from "./ApiError";
 import { authHeaders } from "./apiKey";
+import { readServerSentEvents } from "./serverSentEvents";
 
 export interface ChatMessage {
   role: "system" | "user" | "assistant";
@@ -63,16 +63,7 @@ export async function streamChat(
     signal,
   });
   if (!response.ok) throw toApiError(response.status, await response.json().catch(() => undefined));
-  if (!response.body) return;
-  const parser = createParser({
-    onEvent: ({ data }) => {
-      if (data !== "[DONE]") eventsOf(data).forEach(onEvent);
-    },
-  });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    parser.feed(value);
-  }
+  await readServerSentEvents(response, (batch) =>
+    batch.filter((data) => data !== "[DONE]").forEach((data) => eventsOf(data).forEach(onEvent)),
+  );
 }

@@ -1,4 +1,4 @@
-import type { paths } from "#schema";
+import type { components, paths } from "#schema";
 import createClient from "openapi-fetch";
 import { toApiError } from "./ApiError";
 import { authHeaders } from "./apiKey";
@@ -22,6 +22,13 @@ export const getModels = async () => unwrap(await client.GET("/v1/models")).data
 export const getWorkers = async () => unwrap(await client.GET("/admin/workers")).workers;
 export const getVersion = async () => unwrap(await client.GET("/version")).version;
 
+export const getPlugins = async () => unwrap(await client.GET("/admin/plugins"));
+export const getPluginGenerations = async () => unwrap(await client.GET("/admin/plugin-generations"));
+
+/** Changes the set of plugins, or with `dry_run` tells what would change. */
+export const changePlugins = async (body: PluginChangeRequest) =>
+  unwrap(await client.POST("/admin/plugins/changes", { body }));
+
 /** Every series of /metrics now. */
 export async function getMetrics(): Promise<MetricSample[]> {
   const response = await fetch("/metrics", { headers: authHeaders() });
@@ -31,3 +38,13 @@ export async function getMetrics(): Promise<MetricSample[]> {
 
 export type Model = Awaited<ReturnType<typeof getModels>>[number];
 export type Worker = Awaited<ReturnType<typeof getWorkers>>[number];
+
+type Schemas = components["schemas"];
+export type PluginList = Schemas["PluginList"];
+export type Plugin = Schemas["Plugin"];
+export type PluginState = Schemas["PluginState"];
+export type PluginEvent = Schemas["PluginEvent"];
+export type PluginSandboxLayer = Schemas["PluginSandboxLayer"];
+export type PluginGeneration = Schemas["PluginGeneration"];
+export type PluginChangePlan = Schemas["PluginChangePlan"];
+export type PluginChangeRequest = Schemas["PluginChangeRequest"];

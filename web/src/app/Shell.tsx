@@ -20,7 +20,10 @@ import { ApiKeyField } from "./ApiKeyField";
 const PAGES = [
   { path: "/chat", label: "chat.title" },
   { path: "/overview", label: "overview.title" },
+  { path: "/plugins", label: "plugins.title" },
 ] as const;
+
+const isWithin = (path: string, page: string) => path === page || path.startsWith(`${page}/`);
 
 /** The frame around every page: header, navigation, theme. */
 export function Shell() {
@@ -64,7 +67,7 @@ export function Shell() {
                 component={Link}
                 to={page.path}
                 label={t(page.label)}
-                active={path === page.path}
+                active={isWithin(path, page.path)}
                 aria-current={path === page.path ? "page" : undefined}
                 onClick={menu.close}
               />

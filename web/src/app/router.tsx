@@ -1,6 +1,8 @@
 import { createRootRoute, createRoute, createRouter, redirect } from "@tanstack/react-router";
 import { ChatPage } from "../features/chat/ChatPage";
 import { OverviewPage } from "../features/overview/OverviewPage";
+import { PluginPage } from "../features/plugins/PluginPage";
+import { PluginsPage } from "../features/plugins/PluginsPage";
 import { NotFound } from "./NotFound";
 import { Shell } from "./Shell";
 
@@ -16,6 +18,8 @@ const pages = [
   }),
   createRoute({ getParentRoute: () => root, path: "/chat", component: ChatPage }),
   createRoute({ getParentRoute: () => root, path: "/overview", component: OverviewPage }),
+  createRoute({ getParentRoute: () => root, path: "/plugins", component: PluginsPage }),
+  createRoute({ getParentRoute: () => root, path: "/plugins/$publisher/$name", component: PluginPage }),
 ];
 
 /** One route for each page; the server answers every such path with the same document. */

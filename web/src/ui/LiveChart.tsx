@@ -16,10 +16,27 @@ interface LiveChartProps {
   /** Unix seconds, ascending, one for each value of each series. */
   times: number[];
   series: ChartSeries[];
+  /** The scale reaches at least so far. */
+  leastTop?: number;
+  /** Seconds that the picture is wide at least. */
+  leastSpan?: number;
 }
 
+const TIME_SPACE = 80; // pixels from one time to the next
+
+const clockTime = (unixSeconds: number) =>
+  new Date(unixSeconds * 1000).toLocaleTimeString(undefined, { hour12: false });
+
 /** Series over time, drawn anew as they grow. */
-export function LiveChart({ title, description, unit, times, series }: LiveChartProps) {
+export function LiveChart({
+  title,
+  description,
+  unit,
+  times,
+  series,
+  leastTop = 1e-9,
+  leastSpan = 0,
+}: LiveChartProps) {
   const scheme = useComputedColorScheme("light");
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -35,9 +52,19 @@ export function LiveChart({ title, description, unit, times, series }: LiveChart
         width: element.clientWidth || 300,
         height: 150,
         cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(max || 0, 1e-9) * 1.1] } },
+        scales: {
+          ...(leastSpan > 0 && {
+            x: {
+              range: (_: uPlot, min: number, max: number): uPlot.Range.MinMax => [
+                Math.min(min, max - leastSpan),
+                max,
+              ],
+            },
+          }),
+          y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] },
+        },
         axes: [
-          { stroke: ink, grid },
+          { stroke: ink, grid, space: TIME_SPACE, values: (_, times) => times.map(clockTime) },
           { stroke: ink, grid, size: 56 },
         ],
         series: [
@@ -60,7 +87,7 @@ export function LiveChart({ title, description, unit, times, series }: LiveChart
     };
     // Data alone must not make a new plot: the effect below feeds it.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [scheme, shape]);
+  }, [scheme, shape, leastTop, leastSpan]);
 
   useEffect(() => {
     plot.current?.setData([times, ...series.map((one) => one.values)]);
