@@ -9,8 +9,8 @@
 
 #include "app/console_fake.h"
 #include "app/http_server_fake.h"
-#include "base/temporary_folder_fake.h"
 #include "base/log.h"
+#include "base/temporary_folder_fake.h"
 #include "support/gguf_parts.h"
 
 namespace llama_gpu::app {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "base/sha256.h"
 #include "base/file.h"
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "formats/mapped_file.h"
 

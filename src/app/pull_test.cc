@@ -8,9 +8,9 @@
 #include <filesystem>
 
 #include "app/http_server_fake.h"
+#include "base/failpoint.h"
 #include "base/sha256.h"
 #include "base/temporary_folder_fake.h"
-#include "base/failpoint.h"
 #include "support/gguf_parts.h"
 
 namespace llama_gpu::app {

@@ -11,8 +11,8 @@
 #include "app/cli.h"
 #include "app/console_fake.h"
 #include "app/http_server_fake.h"
-#include "base/temporary_folder_fake.h"
 #include "base/log.h"
+#include "base/temporary_folder_fake.h"
 #include "support/tiny_model.h"
 
 namespace llama_gpu::app {
