@@ -14,7 +14,7 @@ class ChatStream : public AnswerRenderer {
  public:
   ChatStream(const AnswerHead& head, AnswerForm form)
       : begin_("data: " + render_head(head, "chat.completion.chunk")),
-        form_(std::move(form)),
+        form_(form),
         choices_(static_cast<size_t>(form_.num_choices)) {}
 
   void add(int32_t choice, const engine::SequenceUpdate& update, std::string& out) override {
@@ -75,7 +75,7 @@ class ChatStream : public AnswerRenderer {
 class ChatDocument : public AnswerRenderer {
  public:
   ChatDocument(AnswerHead head, AnswerForm form)
-      : head_(std::move(head)), form_(std::move(form)), choices_(static_cast<size_t>(form_.num_choices)) {}
+      : head_(std::move(head)), form_(form), choices_(static_cast<size_t>(form_.num_choices)) {}
 
   void add(int32_t choice, const engine::SequenceUpdate& update, std::string&) override {
     Choice& state = choices_[static_cast<size_t>(choice)];
@@ -117,8 +117,8 @@ class ChatDocument : public AnswerRenderer {
 }  // namespace
 
 std::unique_ptr<AnswerRenderer> make_chat_renderer(const AnswerHead& head, AnswerForm form) {
-  if (form.is_stream) return std::make_unique<ChatStream>(head, std::move(form));
-  return std::make_unique<ChatDocument>(head, std::move(form));
+  if (form.is_stream) return std::make_unique<ChatStream>(head, form);
+  return std::make_unique<ChatDocument>(head, form);
 }
 
 }  // namespace llama_gpu::server

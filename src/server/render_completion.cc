@@ -42,7 +42,7 @@ class CompletionRenderer : public AnswerRenderer {
  public:
   CompletionRenderer(const AnswerHead& head, AnswerForm form)
       : head_(render_head(head, "text_completion")),
-        form_(std::move(form)),
+        form_(form),
         choices_(static_cast<size_t>(form_.num_choices)) {}
 
   void echo(int32_t choice, std::string_view prompt) override {
@@ -88,7 +88,7 @@ class CompletionRenderer : public AnswerRenderer {
 }  // namespace
 
 std::unique_ptr<AnswerRenderer> make_completion_renderer(const AnswerHead& head, AnswerForm form) {
-  return std::make_unique<CompletionRenderer>(head, std::move(form));
+  return std::make_unique<CompletionRenderer>(head, form);
 }
 
 }  // namespace llama_gpu::server
