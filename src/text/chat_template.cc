@@ -21,10 +21,9 @@ Value text_value(const std::string& bytes, Origin origin) {
 }
 
 Value message_value(const ChatMessage& message) {
-  jinja::Dict dict;
-  dict.insert(Value::text("role"), text_value(message.role, Origin::kMessage));
-  dict.insert(Value::text("content"), text_value(message.content, Origin::kMessage));
-  return std::make_shared<const jinja::Dict>(std::move(dict));
+  return std::make_shared<const jinja::Dict>(
+      jinja::Dict::of({{"role", text_value(message.role, Origin::kMessage)},
+                       {"content", text_value(message.content, Origin::kMessage)}}));
 }
 
 std::vector<std::pair<std::string, Value>> variables_of(const ChatTemplateInput& input) {
