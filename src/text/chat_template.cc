@@ -45,6 +45,7 @@ class JinjaChatTemplate final : public ChatTemplate {
     jinja::Runtime runtime(limits_, program_->source, input.now_unix_seconds);
     jinja::Interpreter interpreter(*program_, runtime);
     TRY(const jinja::TaggedText text, interpreter.run(variables_of(input)));
+    TRY(const jinja::MemoryCharge spans, runtime.charge(text.num_runs() * sizeof(TextSpan) + text.size()));
     return text.spans();
   }
 

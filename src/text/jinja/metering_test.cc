@@ -263,6 +263,14 @@ TEST(Metering, KeysAreThoseOfPython) {
   expect_errors({"{{ {[1]: 1} }}", "{{ {([1],): 1} }}", "{{ [[1]]|unique|list }}", "{{ ([1],) in {} }}"});
 }
 
+TEST(Metering, TheSpansOfATextAreCounted) {
+  const auto chat_template =
+      ChatTemplate::parse("{{ (messages[0].role[0] ~ 'x') * 700 }}", {.max_output_bytes = 10'000});
+  ASSERT_TRUE(chat_template.ok());
+  EXPECT_THAT((*chat_template)->render({.messages = {{"user", "hi"}}}).error().message,
+              HasSubstr("of memory"));
+}
+
 // A conversation of 10,000 messages and 8 MB, through what the templates of real models do.
 TEST(Metering, LongConversationsStayWithinTheBounds) {
   ChatTemplateInput input;

@@ -47,6 +47,8 @@ class TaggedText {
   // Bytes [begin, end). REQUIRES: begin <= end <= size().
   TaggedText slice(size_t begin, size_t end) const;
 
+  // Runs of one origin.
+  size_t num_runs() const { return borders_.size() + 1; }
   // One span for each run, neighbours of one origin merged; a template's runs have parse_special.
   std::vector<TextSpan> spans() const;
 
