@@ -2,14 +2,17 @@
 #include <langinfo.h>
 #include <clocale>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "app/cli.h"
 #include "app/fault_report.h"
 #include "base/log.h"
+#include "base/result.h"
 
 namespace {
 
@@ -33,6 +36,9 @@ int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return app::run_cli(arguments,
                         {.console = console, .environment = environment, .interrupts = interrupts});
+  } catch (const std::bad_alloc&) {
+    std::fputs("llama-gpu: there is not enough memory\n", stderr);
+    return error_code_info(ErrorCode::kOutOfMemory).exit_code;
   } catch (const std::exception& error) {
     log_error("the program failed", {{"reason", error.what()}});
     return 1;

@@ -75,13 +75,13 @@ Status check_stop(const std::vector<std::string>& stop) {
 }
 
 // The wording is that of OpenAI's own answer: clients recognise an overflow by it.
-Error context_exceeded(const GenerationRequest& request, int64_t prompt_tokens, int64_t context_tokens) {
+Error context_exceeded(const GenerationRequest& request, const std::string& prompt_tokens,
+                       int64_t context_tokens) {
   const std::string param = std::holds_alternative<ChatPrompt>(request.prompt) ? "messages" : "prompt";
   const bool is_scored_only = request.max_tokens == 0;
   return {ErrorCode::kContextLengthExceeded,
           "This model's maximum context length is " + std::to_string(context_tokens) +
-              " tokens. However, your " + param + " resulted in " + std::to_string(prompt_tokens) +
-              " tokens.",
+              " tokens. However, your " + param + " resulted in " + prompt_tokens + " tokens.",
           "Please reduce the length of the " + param +
               (is_scored_only ? "." : ": at least one token of the answer must fit, too."),
           param};
@@ -102,12 +102,16 @@ Status check_values(const GenerationRequest& request, int32_t vocab_size) {
 Result<std::shared_ptr<const AcceptedRequest>> accept_request(GenerationRequest request,
                                                               const AcceptContext& context) {
   TRY_STATUS(check_values(request, context.encoder.tokenizer().vocab_size()));
-  TRY(std::vector<TokenId> prompt, context.encoder.encode(request.prompt));
+  TRY(EncodedPrompt encoded, context.encoder.encode(request.prompt, context.context_tokens));
+  if (encoded.at_least) {
+    return context_exceeded(request, "at least " + std::to_string(*encoded.at_least), context.context_tokens);
+  }
+  std::vector<TokenId> prompt = std::move(encoded.tokens);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   const int64_t asked = request.max_tokens.value_or(std::numeric_limits<int64_t>::max());
   // Scoring a prompt needs no room for an answer.
   if (prompt_tokens > context.context_tokens || (prompt_tokens == context.context_tokens && asked > 0)) {
-    return context_exceeded(request, prompt_tokens, context.context_tokens);
+    return context_exceeded(request, std::to_string(prompt_tokens), context.context_tokens);
   }
   auto accepted = std::make_shared<AcceptedRequest>();
   accepted->id = request.id;

@@ -14,6 +14,7 @@ namespace llama_gpu::engine {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr int32_t kVocab = 320;
 
@@ -102,6 +103,21 @@ TEST_F(AcceptRequestTest, APromptThatLeavesNoRoomNamesBothNumbers) {
             "This model's maximum context length is 64 tokens. However, your prompt resulted in 64 tokens.");
   EXPECT_THAT(refused.error().hint, HasSubstr("at least one token of the answer must fit, too"));
   EXPECT_EQ(refused.error().param, "prompt");
+}
+
+TEST_F(AcceptRequestTest, DoesNotTokeniseWhatCannotFitInTheLongestTokens) {
+  const auto longest = static_cast<int64_t>(loaded_.encoder->tokenizer().max_token_bytes());
+  GenerationRequest text = greedy(1, {});
+  text.prompt = TextPrompt{.text = std::string(static_cast<size_t>(64 * longest), 'a')};
+  EXPECT_THAT(accept(text).error().message, Not(HasSubstr("at least")));
+
+  std::get<TextPrompt>(text.prompt).text += 'a';
+  const auto refused = accept(text);
+
+  ASSERT_EQ(refused.error().code, ErrorCode::kContextLengthExceeded);
+  EXPECT_EQ(refused.error().message,
+            "This model's maximum context length is 64 tokens. However, your prompt resulted in at least 65 "
+            "tokens.");
 }
 
 TEST_F(AcceptRequestTest, SpeaksOfMessagesToAChatAndOfNoAnswerWhereNoneWasAskedFor) {

@@ -41,24 +41,34 @@ PromptEncoder::PromptEncoder(std::unique_ptr<const text::Tokenizer> tokenizer,
                              std::unique_ptr<const text::ChatTemplate> chat_template)
     : tokenizer_(std::move(tokenizer)), chat_template_(std::move(chat_template)) {}
 
-Result<std::vector<TokenId>> PromptEncoder::encode(const Prompt& prompt) const {
+std::optional<int64_t> PromptEncoder::beyond(size_t size_bytes, int64_t max_tokens) const {
+  const size_t longest = tokenizer_->max_token_bytes();
+  const auto num_tokens = static_cast<int64_t>((size_bytes + longest - 1) / longest);
+  return num_tokens > max_tokens ? std::optional(num_tokens) : std::nullopt;
+}
+
+Result<EncodedPrompt> PromptEncoder::encode(const Prompt& prompt, int64_t max_tokens) const {
   if (const auto* text = std::get_if<TextPrompt>(&prompt)) {
     if (text->text.empty()) return empty_prompt("prompt");
+    if (const auto num_tokens = beyond(text->text.size(), max_tokens)) return EncodedPrompt{{}, num_tokens};
     TRY(std::vector<TokenId> tokens, encode_text(*text));
     if (tokens.empty()) return empty_prompt("prompt");
-    return tokens;
+    return EncodedPrompt{std::move(tokens), {}};
   }
   if (const auto* chat = std::get_if<ChatPrompt>(&prompt)) {
     TRY(const std::vector<text::TextSpan> spans, render_spans(*chat));
+    size_t size_bytes = 0;
+    for (const text::TextSpan& span : spans) size_bytes += span.text.size();
+    if (const auto num_tokens = beyond(size_bytes, max_tokens)) return EncodedPrompt{{}, num_tokens};
     // The template writes the tokens that begin a conversation itself.
     std::vector<TokenId> tokens = tokenizer_->encode(spans, /*add_special=*/false);
     if (tokens.empty()) return empty_prompt("messages");
-    return tokens;
+    return EncodedPrompt{std::move(tokens), {}};
   }
   const auto& tokens = std::get<std::vector<TokenId>>(prompt);
   if (tokens.empty()) return empty_prompt("prompt");
   TRY_STATUS(check_ids(tokens, "prompt"));
-  return tokens;
+  return EncodedPrompt{tokens, {}};
 }
 
 Result<std::vector<TokenId>> PromptEncoder::encode_text(const TextPrompt& prompt) const {

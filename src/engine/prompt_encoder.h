@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,12 @@
 #include "text/tokenizer.h"
 
 namespace llama_gpu::engine {
+
+// A prompt as tokens, or, where it is too long for that, only how many they would be.
+struct EncodedPrompt {
+  std::vector<TokenId> tokens;
+  std::optional<int64_t> at_least;  // set: `tokens` is empty, and there would be so many or more
+};
 
 // Turns prompts into tokens: renders conversations with the model's template and tokenises them so that only
 // the template's own text is parsed for special tokens. Immutable; any thread.
@@ -26,8 +34,9 @@ class PromptEncoder {
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
   bool has_chat_template() const { return chat_template_ != nullptr; }
 
+  // Text that must have more than `max_tokens` is not tokenised, which takes many times its memory.
   // kInvalidValue (with param) for an empty prompt or an id outside of the vocabulary, kTemplateError.
-  Result<std::vector<TokenId>> encode(const Prompt& prompt) const;
+  Result<EncodedPrompt> encode(const Prompt& prompt, int64_t max_tokens) const;
   Result<std::vector<TokenId>> encode_text(const TextPrompt& prompt) const;
 
   // The rendered conversation as text. kTemplateError.
@@ -38,6 +47,8 @@ class PromptEncoder {
 
  private:
   Result<std::vector<text::TextSpan>> render_spans(const ChatPrompt& prompt) const;
+  // More than `max_tokens` where so much text cannot have fewer.
+  std::optional<int64_t> beyond(size_t size_bytes, int64_t max_tokens) const;
   Status check_ids(std::span<const TokenId> tokens, std::string_view param) const;
 
   std::unique_ptr<const text::Tokenizer> tokenizer_;

@@ -15,12 +15,20 @@ namespace {
 constexpr std::string_view kRetryAfterSeconds =
     "2";  // a worker is back, or a queue shorter, in about that time
 
+// A hint that is a sentence follows a message that is one; any other goes on with it.
+std::string with_hint(std::string_view message, std::string_view hint) {
+  if (hint.empty()) return std::string(message);
+  const bool is_sentence = hint.front() >= 'A' && hint.front() <= 'Z';
+  const bool ends = message.ends_with('.');
+  if (ends && is_sentence) return fmt::format("{} {}", message, hint);
+  return fmt::format("{}; {}", message.substr(0, message.size() - (ends ? 1 : 0)), hint);
+}
+
 }  // namespace
 
 std::string error_object(const Error& error) {
   const ErrorCodeInfo& info = error_code_info(error.code);
-  const std::string_view joint = error.hint.empty() ? "" : error.message.ends_with('.') ? " " : "; ";
-  const std::string message = fmt::format("{}{}{}", error.message, joint, error.hint);
+  const std::string message = with_hint(error.message, error.hint);
   std::string object;
   JsonWriter json(object);
   json.begin_object();

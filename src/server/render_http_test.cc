@@ -85,6 +85,17 @@ TEST(ApiError, HasAllFourKeys) {
   EXPECT_TRUE((*read_json(error_body(Error{ErrorCode::kInternal, "x"})))["error"]["param"].is_null());
 }
 
+TEST(ApiError, AHintGoesOnWithAMessageOrFollowsItAsASentence) {
+  const auto text_of = [](const char* message, const char* hint) {
+    const Json body = *read_json(error_body(Error{ErrorCode::kInternal, message, hint}));
+    return body["error"]["message"].get<std::string>();
+  };
+  EXPECT_EQ(text_of("roles must alternate", "send others"), "roles must alternate; send others");
+  EXPECT_EQ(text_of("Roles must alternate.", "send others"), "Roles must alternate; send others");
+  EXPECT_EQ(text_of("There are too many.", "Please send fewer."), "There are too many. Please send fewer.");
+  EXPECT_EQ(text_of("There are too many.", ""), "There are too many.");
+}
+
 TEST(ApiError, SaysWhetherToTryAgain) {
   EXPECT_TRUE(error_response(Error{ErrorCode::kWorkerFailed, "x"}).headers.find("Retry-After"));
   EXPECT_EQ(error_response(Error{ErrorCode::kInternal, "x"}).headers.find("x-should-retry"), "false");

@@ -21,10 +21,9 @@ Value text_value(const std::string& bytes, Origin origin) {
 }
 
 Value message_value(const ChatMessage& message) {
-  jinja::Dict dict;
-  dict.insert(Value::text("role"), text_value(message.role, Origin::kMessage));
-  dict.insert(Value::text("content"), text_value(message.content, Origin::kMessage));
-  return std::make_shared<const jinja::Dict>(std::move(dict));
+  return std::make_shared<const jinja::Dict>(
+      jinja::Dict::of({{"role", text_value(message.role, Origin::kMessage)},
+                       {"content", text_value(message.content, Origin::kMessage)}}));
 }
 
 std::vector<std::pair<std::string, Value>> variables_of(const ChatTemplateInput& input) {
@@ -46,6 +45,7 @@ class JinjaChatTemplate final : public ChatTemplate {
     jinja::Runtime runtime(limits_, program_->source, input.now_unix_seconds);
     jinja::Interpreter interpreter(*program_, runtime);
     TRY(const jinja::TaggedText text, interpreter.run(variables_of(input)));
+    TRY(const jinja::MemoryCharge spans, runtime.charge(text.num_runs() * sizeof(TextSpan) + text.size()));
     return text.spans();
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -21,7 +22,9 @@ Result<std::unique_ptr<const Tokenizer>> Tokenizer::create(const TokenizerSpec& 
                "use a model with a BPE or SentencePiece tokenizer"};
 }
 
-Tokenizer::Tokenizer(TokenTable table) : table_(std::make_unique<const TokenTable>(std::move(table))) {}
+Tokenizer::Tokenizer(TokenTable table) : table_(std::make_unique<const TokenTable>(std::move(table))) {
+  for (const std::string& bytes : table_->bytes) max_token_bytes_ = std::max(max_token_bytes_, bytes.size());
+}
 Tokenizer::~Tokenizer() = default;
 
 std::vector<TokenId> Tokenizer::encode(std::span<const TextSpan> spans, bool add_special) const {

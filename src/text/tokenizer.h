@@ -72,6 +72,9 @@ class Tokenizer {
   // by U+FFFD. REQUIRES: each token is in the vocabulary.
   std::string decode(std::span<const TokenId> tokens) const;
 
+  // Bytes of the longest token: a text has at least size / max_token_bytes() tokens, but where a vocabulary
+  // has no token for some of its bytes.
+  size_t max_token_bytes() const { return max_token_bytes_; }
   int32_t vocab_size() const;
   // REQUIRES: 0 <= token < vocab_size().
   TokenKind kind(TokenId token) const;
@@ -94,6 +97,7 @@ class Tokenizer {
   size_t checked(TokenId token) const;
 
   std::unique_ptr<const TokenTable> table_;
+  size_t max_token_bytes_ = 1;
 };
 
 // Turns a stream of tokens into text that is valid UTF-8 at every point: bytes of an unfinished character

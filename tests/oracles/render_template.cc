@@ -5,6 +5,8 @@
 // Variables become values as the server's messages do: all their text is a message's, but for bos_token and
 // eos_token.
 
+#include <cstdint>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -39,8 +41,13 @@ Value to_value(const Json& json, Origin origin) {
   if (json.is_number_float()) return Value(json.get<double>());
   if (json.is_string()) return Value::text(json.get<std::string>(), origin);
   if (json.is_array()) return list_of(json, origin);
+  // What is passed in counts for no rendering, so its dicts have bounds of their own.
+  static Runtime unbounded({.max_steps = INT64_MAX / 2, .max_output_bytes = size_t{1} << 40}, "", 0);
   Dict dict;
-  for (const auto& [key, item] : json.items()) dict.insert(Value::text(key, origin), to_value(item, origin));
+  for (const auto& [key, item] : json.items()) {
+    const auto inserted = dict.insert(unbounded, Value::text(key, origin), to_value(item, origin));
+    if (!inserted.ok()) std::abort();
+  }
   return std::make_shared<const Dict>(std::move(dict));
 }
 

@@ -19,7 +19,7 @@ Error unsupported(Runtime& runtime, BinaryOperator op, const Value& left, const 
   for (const Value* side : {&left, &right}) {
     if (const auto* undefined = std::get_if<Undefined>(&side->data());
         undefined != nullptr && undefined->reason) {
-      return runtime.fail(*undefined->reason);
+      return runtime.fail(undefined->reason->text);
     }
   }
   return runtime.fail("'" + std::string(kSymbols[static_cast<size_t>(op)]) + "' does not work between '" +

@@ -55,8 +55,8 @@ struct SliceAccess {
 // `(a, name=b)`
 struct ArgumentList {
   Expressions positional;
-  std::vector<std::pair<std::string, ExpressionPtr>> named;
-  ExpressionPtr unpacked, unpacked_named;  // *args, **kwargs
+  std::vector<std::pair<Value, ExpressionPtr>> named;  // by name, which is text
+  ExpressionPtr unpacked, unpacked_named;              // *args, **kwargs
 };
 struct Call {
   ExpressionPtr callee;

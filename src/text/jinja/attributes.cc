@@ -17,18 +17,18 @@ namespace llama_gpu::text::jinja {
 namespace {
 
 Error undefined_used(Runtime& runtime, const Undefined& undefined) {
-  return runtime.fail(undefined.reason ? *undefined.reason : "a value is undefined");
+  return runtime.fail(undefined.reason ? undefined.reason->text : "a value is undefined");
 }
 
-Value no_attribute(const Value& object, std::string_view name) {
-  return Value::undefined("'" + std::string(object.type_name()) + " object' has no attribute '" +
-                          std::string(name) + "'");
+Result<Value> no_attribute(Runtime& runtime, const Value& object, std::string_view name) {
+  return runtime.make_undefined("'" + std::string(object.type_name()) + " object' has no attribute " +
+                                show_name(name));
 }
 
 // A method or attribute of the object's type; nullopt where it has none of that name.
 Result<std::optional<Value>> type_attribute(Runtime& runtime, const Value& object, std::string_view name) {
   if (const Namespace* space = object.as_namespace()) {
-    const Value* value = space->attributes.find(name);
+    TRY(const Value* value, space->attributes.find(runtime, name));
     return value == nullptr ? std::nullopt : std::optional(*value);
   }
   if (LoopState* loop = object.as_loop()) {
@@ -65,8 +65,8 @@ std::optional<size_t> place_of(int64_t index, int64_t size) {
 // The item of a text, list or range at an integer key; nullopt where there is none.
 Result<std::optional<Value>> indexed_item(Runtime& runtime, const Value& object, int64_t index) {
   if (const TaggedText* text = object.as_text()) {
+    TRY_STATUS(runtime.spend_bytes(9 * text->size()));  // to count the characters, then to walk
     const auto place = place_of(index, static_cast<int64_t>(count_chars(text->bytes())));
-    TRY_STATUS(runtime.spend_bytes(text->size()));
     if (!place) return std::optional<Value>();
     const size_t begin = char_offset(text->bytes(), *place);
     TRY(Value character, runtime.make_text(text->slice(begin, begin + char_size(text->bytes(), begin))));
@@ -86,7 +86,7 @@ Result<std::optional<Value>> indexed_item(Runtime& runtime, const Value& object,
 
 Result<std::optional<Value>> item(Runtime& runtime, const Value& object, const Value& key) {
   if (const Dict* dict = object.as_dict()) {
-    const Value* found = dict->find(key);
+    TRY(const Value* found, dict->find(runtime, key));
     return found == nullptr ? std::nullopt : std::optional(*found);
   }
   const auto index = key.as_int();
@@ -118,7 +118,9 @@ SliceIndices resolve(const SliceBounds& bounds, int64_t size) {
 }
 
 Result<Value> slice_text(Runtime& runtime, const TaggedText& text, const SliceBounds& bounds) {
+  // Counted in one pass; the other one walks over the characters.
   TRY_STATUS(runtime.spend_bytes(text.size()));
+  TRY_STATUS(runtime.spend_characters(text));
   const auto indices = resolve(bounds, static_cast<int64_t>(count_chars(text.bytes())));
   if (indices.count == 0) return runtime.make_text(TaggedText());
   size_t pos = char_offset(text.bytes(), static_cast<size_t>(indices.start));
@@ -159,13 +161,14 @@ Result<Value> get_attribute(Runtime& runtime, const Value& object, std::string_v
   TRY(std::optional<Value> attribute, type_attribute(runtime, object, name));
   if (attribute) return std::move(*attribute);
   if (is_refused(object, name)) {
-    return Value::undefined("access to '" + std::string(name) + "' of a " + std::string(object.type_name()) +
-                            " is not allowed in a template");
+    return runtime.make_undefined("access to " + show_name(name) + " of a " +
+                                  std::string(object.type_name()) + " is not allowed in a template");
   }
   if (const Dict* dict = object.as_dict()) {
-    if (const Value* found = dict->find(name)) return *found;
+    TRY(const Value* found, dict->find(runtime, name));
+    if (found != nullptr) return *found;
   }
-  return no_attribute(object, name);
+  return no_attribute(runtime, object, name);
 }
 
 Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key) {
@@ -176,10 +179,10 @@ Result<Value> get_item(Runtime& runtime, const Value& object, const Value& key) 
   if (found) return std::move(*found);
   const TaggedText* name = key.as_text();
   if (name == nullptr) {
-    return Value::undefined("a '" + std::string(object.type_name()) + "' has no such element");
+    return runtime.make_undefined("a '" + std::string(object.type_name()) + "' has no such element");
   }
   TRY(std::optional<Value> attribute, type_attribute(runtime, object, name->bytes()));
-  return attribute ? std::move(*attribute) : no_attribute(object, name->bytes());
+  return attribute ? Result<Value>(std::move(*attribute)) : no_attribute(runtime, object, name->bytes());
 }
 
 Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path, const Value& otherwise) {
@@ -192,6 +195,7 @@ Result<Value> get_path(Runtime& runtime, const Value& object, const Value& path,
     TRY(Value found, get_item(runtime, object, path));
     return or_otherwise(found);
   }
+  TRY_STATUS(runtime.spend_bytes(2 * names->size()));
   Value value = object;
   for (std::string_view rest = names->bytes();;) {
     const size_t end = std::min(rest.find('.'), rest.size());
@@ -220,7 +224,9 @@ Result<Value> get_slice(Runtime& runtime, const Value& object, const SliceBounds
     return runtime.fail("a value of type '" + std::string(object.type_name()) + "' cannot be sliced");
   }
   const auto indices = resolve(bounds, static_cast<int64_t>(sequence->items.size()));
+  TRY_STATUS(runtime.spend(indices.count));
   std::vector<Value> items;
+  items.reserve(static_cast<size_t>(indices.count));
   for (int64_t i = 0; i < indices.count; ++i) {
     items.push_back(sequence->items[static_cast<size_t>(indices.start + i * indices.step)]);
   }

@@ -79,7 +79,7 @@ class Binder {
       return fail("takes at most " + std::to_string(used) + " arguments");
     }
     if (!arguments.named.empty() && !parameters.takes_more_named()) {
-      return fail("takes no argument '" + arguments.named.front().first + "'");
+      return fail("takes no argument '" + std::string(arguments.named.front().name_text()) + "'");
     }
     bound.rest_ = std::move(arguments);
     return bound;
@@ -93,10 +93,10 @@ class Binder {
   // Moves the named argument `name`, if there is one, out of `arguments` into `value`.
   Status take_named(CallArguments& arguments, std::string_view name, std::optional<Value>& value) const {
     const auto found = std::find_if(arguments.named.begin(), arguments.named.end(),
-                                    [&](const auto& arg) { return arg.first == name; });
+                                    [&](const auto& arg) { return arg.name_text() == name; });
     if (found == arguments.named.end()) return {};
     if (value) return fail("was given the argument '" + std::string(name) + "' twice");
-    value = std::move(found->second);
+    value = std::move(found->value);
     arguments.named.erase(found);
     return {};
   }
@@ -119,7 +119,7 @@ Result<Value> call_builtin(Runtime& runtime, const Builtin& builtin, CallArgumen
 }
 
 Result<Value> make_function(Runtime& runtime, const Builtin& builtin, std::optional<Value> subject) {
-  return runtime.make_callable(std::make_shared<const BuiltinFunction>(builtin, std::move(subject)));
+  return runtime.make_callable(std::make_shared<BuiltinFunction>(builtin, std::move(subject)));
 }
 
 Result<int64_t> int_argument(Runtime& runtime, const BoundArguments& arguments, size_t i, int64_t otherwise) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/jinja/comparison.h"
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -23,7 +24,7 @@ Result<bool> equal_items(Runtime& runtime, const std::vector<Value>& left, const
 Result<bool> equal_dicts(Runtime& runtime, const Dict& left, const Dict& right) {
   if (left.size() != right.size()) return false;
   for (const auto& entry : left.entries()) {
-    const Value* other = right.find(entry.key);
+    TRY(const Value* other, right.find(runtime, entry.key));
     if (other == nullptr) return false;
     TRY(const bool is_same, equal(runtime, entry.value, *other));
     if (!is_same) return false;
@@ -73,7 +74,7 @@ Error not_ordered(Runtime& runtime, const Value& left, const Value& right) {
   for (const Value* side : {&left, &right}) {
     if (const auto* undefined = std::get_if<Undefined>(&side->data());
         undefined != nullptr && undefined->reason) {
-      return runtime.fail(*undefined->reason);
+      return runtime.fail(undefined->reason->text);
     }
   }
   return runtime.fail("values of type '" + std::string(left.type_name()) + "' and '" +
@@ -131,13 +132,24 @@ Result<bool> contains_item(Runtime& runtime, const Value& container, const Value
 
 }  // namespace
 
+Result<bool> equal_bytes(Runtime& runtime, std::string_view left, std::string_view right) {
+  if (left.size() != right.size()) return false;
+  TRY_STATUS(runtime.spend_bytes(left.size()));
+  return left == right;
+}
+
+Result<bool> less_bytes(Runtime& runtime, std::string_view left, std::string_view right) {
+  TRY_STATUS(runtime.spend_bytes(std::min(left.size(), right.size())));
+  return left < right;  // UTF-8 sorts like its code points
+}
+
 Result<bool> equal(Runtime& runtime, const Value& left, const Value& right) {
   const Runtime::Level level(runtime);
   TRY_STATUS(runtime.check_depth());
   TRY_STATUS(runtime.spend());
   if (left.as_number() && right.as_number()) return compare_numbers(left, right) == 0;
   if (const TaggedText *a = left.as_text(), *b = right.as_text(); a != nullptr && b != nullptr) {
-    return a->bytes() == b->bytes();
+    return equal_bytes(runtime, a->bytes(), b->bytes());
   }
   if (left.is_none() || left.is_undefined()) return left.data().index() == right.data().index();
   const Sequence *a = left.as_sequence(), *b = right.as_sequence();
@@ -161,7 +173,7 @@ Result<bool> less(Runtime& runtime, const Value& left, const Value& right) {
   TRY_STATUS(runtime.spend());
   if (left.as_number() && right.as_number()) return compare_numbers(left, right) == -1;
   if (const TaggedText *a = left.as_text(), *b = right.as_text(); a != nullptr && b != nullptr) {
-    return a->bytes() < b->bytes();  // UTF-8 sorts like its code points
+    return less_bytes(runtime, a->bytes(), b->bytes());
   }
   if (are_comparable_sequences(left.as_sequence(), right.as_sequence())) {
     return less_items(runtime, *left.as_sequence(), *right.as_sequence());
@@ -175,13 +187,14 @@ Result<bool> contains(Runtime& runtime, const Value& container, const Value& ite
     const TaggedText* part = item.as_text();
     if (part == nullptr)
       return runtime.fail("only text is searched for in text, not " + std::string(item.type_name()));
-    TRY_STATUS(runtime.spend_bytes(text->size()));
-    return find_first(text->bytes(), part->bytes()) != std::string_view::npos;
+    TRY(const size_t place, find_first(runtime, text->bytes(), part->bytes()));
+    return place != std::string_view::npos;
   }
   if (const Dict* dict = container.as_dict()) {
     if (!is_hashable(item))
       return runtime.fail("a value of type '" + std::string(item.type_name()) + "' is no key");
-    return dict->find(item) != nullptr;
+    TRY(const Value* found, dict->find(runtime, item));
+    return found != nullptr;
   }
   return contains_item(runtime, container, item);
 }

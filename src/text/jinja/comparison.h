@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,9 @@ namespace llama_gpu::text::jinja {
 
 // Python's ==.
 Result<bool> equal(Runtime& runtime, const Value& left, const Value& right);
+// Whether two texts are the same bytes, and whether one sorts before the other, paid by what is compared.
+Result<bool> equal_bytes(Runtime& runtime, std::string_view left, std::string_view right);
+Result<bool> less_bytes(Runtime& runtime, std::string_view left, std::string_view right);
 // Whether both are one object, for the types whose values have a place in memory: not numbers and none.
 bool are_one_object(const Value& left, const Value& right);
 // Python's <, which not all types have between them.

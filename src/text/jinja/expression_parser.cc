@@ -374,7 +374,7 @@ Result<ExpressionPtr> ExpressionParser::parse_subscript(ExpressionPtr object) {
   return make(offset, ItemAccess{std::move(object), std::move(key)});
 }
 
-Status ExpressionParser::parse_argument(ArgumentList& arguments) {
+Status ExpressionParser::parse_argument(ArgumentList& arguments, std::unordered_set<std::string>& names) {
   const SourceOffset offset = cursor_.current().offset;
   const auto misplaced = [&] {
     return cursor_.fail(offset, "an argument stands behind one that must come last");
@@ -388,12 +388,10 @@ Status ExpressionParser::parse_argument(ArgumentList& arguments) {
   } else if (cursor_.current().type == TokenType::kName && cursor_.ahead().is_operator("=")) {
     if (arguments.unpacked_named != nullptr) return misplaced();
     std::string name = cursor_.take().text;
-    for (const auto& [other, value] : arguments.named) {
-      if (other == name) return cursor_.fail(offset, "the argument '" + name + "' is given twice");
-    }
+    if (!names.insert(name).second) return cursor_.fail(offset, "the argument '" + name + "' is given twice");
     cursor_.take();
     TRY(ExpressionPtr value, parse_expression());
-    arguments.named.emplace_back(std::move(name), std::move(value));
+    arguments.named.emplace_back(Value::text(std::move(name)), std::move(value));
   } else {
     if (!arguments.named.empty() || arguments.unpacked != nullptr || arguments.unpacked_named != nullptr)
       return misplaced();
@@ -406,10 +404,11 @@ Status ExpressionParser::parse_argument(ArgumentList& arguments) {
 Result<ArgumentList> ExpressionParser::parse_arguments() {
   TRY_STATUS(cursor_.expect_operator("("));
   ArgumentList arguments;
+  std::unordered_set<std::string> names;
   for (bool is_first = true; !cursor_.current().is_operator(")"); is_first = false) {
     if (!is_first) TRY_STATUS(cursor_.expect_operator(","));
     if (!is_first && cursor_.current().is_operator(")")) break;
-    TRY_STATUS(parse_argument(arguments));
+    TRY_STATUS(parse_argument(arguments, names));
   }
   TRY_STATUS(cursor_.expect_operator(")"));
   return arguments;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -97,7 +98,8 @@ class ExpressionParser {
   Result<ExpressionPtr> parse_filter(ExpressionPtr subject);
   Result<ExpressionPtr> parse_test(ExpressionPtr subject);
   Status parse_test_arguments(ArgumentList& arguments);
-  Status parse_argument(ArgumentList& arguments);
+  // `names`: of the arguments so far.
+  Status parse_argument(ArgumentList& arguments, std::unordered_set<std::string>& names);
   Result<std::string> parse_dotted_name();
   Result<Target> to_target(const Expression& expression);
   bool at_tuple_end() const;

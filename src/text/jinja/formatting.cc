@@ -20,6 +20,8 @@ namespace {
 
 // Wider fields and more digits are no use in a prompt, only for filling memory.
 constexpr int64_t kMaxWidth = 1'000'000, kMaxPrecision = 1'000;
+// Writing a number of hundreds of digits out takes about as long as so many steps.
+constexpr int64_t kNumberSteps = 32;
 
 // How a value is fitted into its field.
 struct Field {
@@ -107,6 +109,7 @@ class PercentFormatter {
 };
 
 Result<Value> PercentFormatter::run() {
+  TRY_STATUS(runtime_.spend_pass(format_));
   while (pos_ < bytes().size()) {
     const size_t next = std::min(bytes().find('%', pos_), bytes().size());
     out_.append(format_, pos_, next);
@@ -152,7 +155,7 @@ Result<PercentFormatter::Conversion> PercentFormatter::read_conversion() {
     const size_t end = bytes().find(')', pos_);
     if (dict == nullptr || end == bytes().npos)
       return runtime_.fail("a format with names needs a dict of values");
-    const Value* value = dict->find(bytes().substr(pos_, end - pos_));
+    TRY(const Value* value, dict->find(runtime_, bytes().substr(pos_, end - pos_)));
     if (value == nullptr) return runtime_.fail("a format names a value that is not there");
     named_ = *value;
     pos_ = end + 1;
@@ -209,6 +212,7 @@ Status PercentFormatter::write_text(const Conversion& conversion, char type, con
 }
 
 Status PercentFormatter::write_number(Conversion conversion, char type, const Value& value) {
+  TRY_STATUS(runtime_.spend(kNumberSteps));
   if (conversion.precision) conversion.number.precision = static_cast<int>(*conversion.precision);
   conversion.number.type = type;
   if (conversion.is_zero_filled && !conversion.is_left) {
@@ -286,6 +290,7 @@ size_t end_of_place(std::string_view bytes, size_t pos) {
 }
 
 Status BraceFormatter::write(const TaggedText& format, TextBuilder& out, bool is_nested) {
+  TRY_STATUS(runtime_.spend_characters(format));
   const std::string_view bytes = format.bytes();
   for (size_t pos = 0; pos < bytes.size();) {
     TRY_STATUS(runtime_.spend());
@@ -340,8 +345,9 @@ Result<Value> BraceFormatter::argument(std::string_view name) {
     if (place < arguments_.positional.size()) return arguments_.positional[place];
     return runtime_.fail("a format has more places than there are arguments");
   }
+  TRY_STATUS(runtime_.spend(std::ssize(arguments_.named)));
   for (const auto& [key, value] : arguments_.named) {
-    if (key == name) return value;
+    if (key.as_text()->bytes() == name) return value;
   }
   return runtime_.fail("a format names an argument that is not there");
 }
@@ -407,6 +413,7 @@ Result<Specification> BraceFormatter::read_specification(const TaggedText& text)
 }
 
 Status BraceFormatter::write_number(TextBuilder& out, const Value& value, Specification specification) {
+  TRY_STATUS(runtime_.spend(kNumberSteps));
   if (!specification.has_align) specification.field.align = '>';
   if (specification.precision) specification.number.precision = static_cast<int>(*specification.precision);
   const auto integer = value.as_int();

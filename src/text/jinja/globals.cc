@@ -37,8 +37,8 @@ Result<Value> range_function(Runtime& runtime, const BoundArguments& arguments) 
 }
 
 Status insert(Runtime& runtime, Dict& dict, const Value& key, const Value& value) {
-  TRY_STATUS(runtime.spend());
-  if (dict.insert(key, value)) return {};
+  TRY(const bool is_key, dict.insert(runtime, key, value));
+  if (is_key) return {};
   return runtime.fail("a value of type '" + std::string(key.type_name()) + "' cannot be a key of a dict");
 }
 
@@ -64,7 +64,7 @@ Result<Dict> make_entries(Runtime& runtime, const BoundArguments& arguments) {
   if (given.positional.size() > 1) return runtime.fail("a dict is made from one value and named ones");
   Dict dict;
   if (!given.positional.empty()) TRY_STATUS(insert_all(runtime, dict, given.positional[0]));
-  for (const auto& [name, value] : given.named) TRY_STATUS(insert(runtime, dict, Value::text(name), value));
+  for (const auto& [name, value] : given.named) TRY_STATUS(insert(runtime, dict, name, value));
   return dict;
 }
 

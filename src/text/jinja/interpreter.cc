@@ -12,7 +12,7 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
-constexpr size_t kCapturedScopeBytes = 512;
+constexpr size_t kCapturedScopeBytes = 512, kScopeNameBytes = 128;
 
 // Ends a loop also when an error leaves it.
 class EndOfLoop {
@@ -65,7 +65,7 @@ Result<TaggedText> Interpreter::run(const std::vector<std::pair<std::string, Val
   auto passed = std::make_shared<Scope>();
   for (const auto& [name, value] : variables) passed->names[name] = value;
   scope_ = std::move(passed);
-  scope_ = inner_scope(program_.hidden);
+  TRY(scope_, inner_scope(program_.hidden));
   TextBuilder out(runtime_);
   out_ = &out;
   TRY(const Flow flow, execute(program_.body));
@@ -85,7 +85,8 @@ Result<Interpreter::Flow> Interpreter::execute(const Body& body) {
   return Flow::kNext;
 }
 
-std::shared_ptr<Scope> Interpreter::inner_scope(const HiddenNames& hidden) const {
+Result<std::shared_ptr<Scope>> Interpreter::inner_scope(const HiddenNames& hidden) {
+  TRY_STATUS(runtime_.spend(static_cast<int64_t>(hidden.size())));
   auto scope = std::make_shared<Scope>();
   scope->outer = scope_;
   for (const auto& name : hidden) scope->names[name] = std::nullopt;
@@ -130,11 +131,14 @@ Status Interpreter::assign(const Target& target, Value value) {
     scope_->names[target.name] = std::move(value);
     return {};
   }
-  const Value object = look_up(target.name);
+  TRY(const Value object, look_up(target.name));
   if (object.as_namespace() == nullptr) {
     return runtime_.fail("attributes can be set on a namespace only, and '" + target.name + "' is none");
   }
-  object.as_namespace()->attributes.insert(Value::text(target.attribute), std::move(value));
+  TRY(Value name, runtime_.make_text(target.attribute, Origin::kTemplate));
+  TRY(const bool is_key,
+      object.as_namespace()->attributes.insert(runtime_, std::move(name), std::move(value)));
+  CHECK(is_key, "text is always a key");
   return {};
 }
 
@@ -163,7 +167,7 @@ Result<Value> Interpreter::filter_text(const ExpressionPtr& filter, Value text,
 }
 
 Result<Interpreter::Flow> Interpreter::run_statement(const AssignBlock& block, SourceOffset offset) {
-  const auto scope = inner_scope(block.hidden);
+  TRY(const std::shared_ptr<Scope> scope, inner_scope(block.hidden));
   TRY(Captured captured, capture(block.body, scope));
   if (captured.flow != Flow::kNext) return captured.flow;
   TRY(Value text, filter_text(block.filter, std::move(captured.text), scope));
@@ -173,7 +177,7 @@ Result<Interpreter::Flow> Interpreter::run_statement(const AssignBlock& block, S
 }
 
 Result<Interpreter::Flow> Interpreter::run_statement(const FilterBlock& block, SourceOffset offset) {
-  const auto scope = inner_scope(block.hidden);
+  TRY(const std::shared_ptr<Scope> scope, inner_scope(block.hidden));
   TRY(Captured captured, capture(block.body, scope));
   if (captured.flow != Flow::kNext) return captured.flow;
   TRY(const Value text, filter_text(block.filter, std::move(captured.text), scope));
@@ -193,7 +197,8 @@ Result<Interpreter::Flow> Interpreter::run_statement(const If& branches, SourceO
 }
 
 Result<Interpreter::Flow> Interpreter::run_pass(const For& loop, const Value& state) {
-  const Exchange in_scope(scope_, inner_scope(loop.hidden));
+  TRY(std::shared_ptr<Scope> scope, inner_scope(loop.hidden));
+  const Exchange in_scope(scope_, std::move(scope));
   scope_->names["loop"] = state;
   TRY_STATUS(assign(loop.target, state.as_loop()->current()));
   return execute(loop.body);
@@ -203,12 +208,13 @@ Result<Interpreter::Flow> Interpreter::run_statement(const For& loop, SourceOffs
   TRY(const Value source, evaluate(*loop.items));
   runtime_.set_place(offset);
   TRY(std::shared_ptr<Iterator> items, iterate(runtime_, source));
-  std::optional<int64_t> size = length_of(source);
+  TRY(std::optional<int64_t> size, length_of(runtime_, source));
   if (loop.condition != nullptr) {
     items = std::make_shared<ConditionalItems>(*this, loop, std::move(items));
     size.reset();
   }
-  const auto state = std::make_shared<LoopState>(std::move(items), size);
+  TRY(MemoryCharge held, runtime_.charge(sizeof(LoopState) + kCapturedScopeBytes));
+  const auto state = std::make_shared<LoopState>(std::move(items), size, std::move(held));
   TRY_STATUS(runtime_.check_nesting(state->nesting()));
   const Value state_value(state);
   const EndOfLoop end_of_loop(*state);
@@ -224,12 +230,13 @@ Result<Interpreter::Flow> Interpreter::run_statement(const For& loop, SourceOffs
     has_completed_pass = has_completed_pass || flow == Flow::kNext;
   }
   if (has_completed_pass || loop.otherwise.empty()) return Flow::kNext;
-  const Exchange in_scope(scope_, inner_scope(loop.hidden_otherwise));
+  TRY(std::shared_ptr<Scope> scope, inner_scope(loop.hidden_otherwise));
+  const Exchange in_scope(scope_, std::move(scope));
   return execute(loop.otherwise);
 }
 
 Result<Value> Interpreter::define(const std::shared_ptr<MacroDefinition>& macro) {
-  TRY(MemoryCharge held, runtime_.charge(kCapturedScopeBytes));
+  TRY(MemoryCharge held, runtime_.charge(kCapturedScopeBytes + scope_->names.size() * kScopeNameBytes));
   captured_scopes_.emplace_back(scope_, std::move(held));
   return Value(std::static_pointer_cast<const Callable>(std::make_shared<const Macro>(*this, macro, scope_)));
 }
@@ -248,7 +255,7 @@ Result<Interpreter::Flow> Interpreter::run_statement(const CallBlock& block, Sou
   TRY(CallArguments arguments, evaluate_arguments(node.arguments));
   runtime_.set_place(offset);
   TRY(Value caller, define(block.caller));
-  arguments.named.emplace_back("caller", std::move(caller));
+  arguments.named.push_back({Value::text("caller"), std::move(caller)});
   TRY(const Value text, call(callee, std::move(arguments)));
   TRY_STATUS(append_str(runtime_, *out_, text));
   TRY_STATUS(out_->check());
@@ -256,7 +263,7 @@ Result<Interpreter::Flow> Interpreter::run_statement(const CallBlock& block, Sou
 }
 
 Result<Interpreter::Flow> Interpreter::run_statement(const With& with, SourceOffset offset) {
-  const auto scope = inner_scope(with.hidden);
+  TRY(const std::shared_ptr<Scope> scope, inner_scope(with.hidden));
   std::vector<Value> values;
   for (const auto& [target, expression] : with.assignments) {
     TRY(Value value, evaluate(*expression));

@@ -77,7 +77,9 @@ class Interpreter {
   Result<Value> call(const Value& callee, CallArguments arguments);
   Result<bool> compare(CompareOperator op, const Value& left, const Value& right);
   Result<std::optional<int64_t>> slice_bound(const ExpressionPtr& bound);
-  Value look_up(const std::string& name);
+  Result<Value> look_up(const std::string& name);
+  // Adds what `**value` passes to the arguments before it.
+  Status unpack_named(const Value& value, CallArguments& arguments);
 
   Status assign(const Target& target, Value value);
   Status unpack(const Target& target, const Value& value);
@@ -91,7 +93,7 @@ class Interpreter {
   // One pass through a loop's body.
   Result<Flow> run_pass(const For& loop, const Value& state);
   Result<Value> define(const std::shared_ptr<MacroDefinition>& macro);
-  std::shared_ptr<Scope> inner_scope(const HiddenNames& hidden) const;
+  Result<std::shared_ptr<Scope>> inner_scope(const HiddenNames& hidden);
 
   const Program& program_;
   Runtime& runtime_;

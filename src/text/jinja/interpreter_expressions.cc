@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <string>
+#include <string_view>
+#include <unordered_set>
 
 #include "text/jinja/attributes.h"
 #include "text/jinja/comparison.h"
@@ -21,17 +23,18 @@ Result<Value> Interpreter::evaluate(const Expression& expression) {
 
 Result<Value> Interpreter::value_of(const Literal& literal, SourceOffset) { return literal.value; }
 
-Value Interpreter::look_up(const std::string& name) {
+Result<Value> Interpreter::look_up(const std::string& name) {
   for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->outer.get()) {
     const auto found = scope->names.find(name);
     if (found == scope->names.end()) continue;
-    return found->second ? *found->second : Value::undefined("'" + name + "' is undefined");
+    if (found->second) return *found->second;
+    break;
   }
-  return Value::undefined("'" + name + "' is undefined");
+  return runtime_.make_undefined("'" + name + "' is undefined");
 }
 
 Result<Value> Interpreter::value_of(const NameLookup& name, SourceOffset) {
-  Value value = look_up(name.name);
+  TRY(Value value, look_up(name.name));
   const Builtin* global = value.is_undefined() ? find_global(name.name) : nullptr;
   return global == nullptr ? value : make_function(runtime_, *global, std::nullopt);
 }
@@ -53,7 +56,8 @@ Result<Value> Interpreter::value_of(const DictLiteral& literal, SourceOffset off
     TRY(Value value, evaluate(*value_expression));
     runtime_.set_place(offset);
     const std::string type(key.type_name());
-    if (!dict.insert(std::move(key), std::move(value))) {
+    TRY(const bool is_key, dict.insert(runtime_, std::move(key), std::move(value)));
+    if (!is_key) {
       return runtime_.fail("a value of type '" + type + "' cannot be a key of a dict");
     }
   }
@@ -101,7 +105,7 @@ Result<CallArguments> Interpreter::evaluate_arguments(const ArgumentList& list) 
   }
   for (const auto& [name, expression] : list.named) {
     TRY(Value value, evaluate(*expression));
-    arguments.named.emplace_back(name, std::move(value));
+    arguments.named.push_back({name, std::move(value)});
   }
   if (list.unpacked != nullptr) {
     TRY(const Value value, evaluate(*list.unpacked));
@@ -110,24 +114,31 @@ Result<CallArguments> Interpreter::evaluate_arguments(const ArgumentList& list) 
   }
   if (list.unpacked_named == nullptr) return arguments;
   TRY(const Value value, evaluate(*list.unpacked_named));
+  TRY_STATUS(unpack_named(value, arguments));
+  return arguments;
+}
+
+Status Interpreter::unpack_named(const Value& value, CallArguments& arguments) {
   if (value.as_dict() == nullptr)
     return runtime_.fail("'**' unpacks a dict, not a '" + std::string(value.type_name()) + "'");
+  // A dict has each key once, so only the names written out may come again.
+  std::unordered_set<std::string_view> written;
+  for (const NamedArgument& argument : arguments.named) written.insert(argument.name_text());
+  TRY_STATUS(runtime_.spend(static_cast<int64_t>(written.size() + value.as_dict()->size())));
   for (const auto& entry : value.as_dict()->entries()) {
-    if (entry.key.as_text() == nullptr) return runtime_.fail("the names of arguments must be text");
-    const std::string name(entry.key.as_text()->bytes());
-    for (const auto& [other, unused] : arguments.named) {
-      if (other == name) return runtime_.fail("an argument is given twice");
-    }
-    TRY_STATUS(runtime_.spend(static_cast<int64_t>(arguments.named.size()) + 1));
-    arguments.named.emplace_back(name, entry.value);
+    const TaggedText* name = entry.key.as_text();
+    if (name == nullptr) return runtime_.fail("the names of arguments must be text");
+    TRY_STATUS(runtime_.spend_bytes(name->size()));
+    if (written.contains(name->bytes())) return runtime_.fail("an argument is given twice");
+    arguments.named.push_back({entry.key, entry.value});
   }
-  return arguments;
+  return {};
 }
 
 Result<Value> Interpreter::call(const Value& callee, CallArguments arguments) {
   if (const Callable* callable = callee.as_callable()) return callable->call(runtime_, std::move(arguments));
   const auto* undefined = std::get_if<Undefined>(&callee.data());
-  if (undefined != nullptr && undefined->reason) return runtime_.fail(*undefined->reason);
+  if (undefined != nullptr && undefined->reason) return runtime_.fail(undefined->reason->text);
   return runtime_.fail("a value of type '" + std::string(callee.type_name()) + "' cannot be called");
 }
 
@@ -242,7 +253,7 @@ Result<Value> Interpreter::value_of(const Conditional& conditional, SourceOffset
   TRY(const Value condition, evaluate(*conditional.condition));
   if (condition.is_true()) return evaluate(*conditional.then);
   if (conditional.otherwise != nullptr) return evaluate(*conditional.otherwise);
-  return Value::undefined("an 'if' without 'else' was false, so it has no value");
+  return runtime_.make_undefined("an 'if' without 'else' was false, so it has no value");
 }
 
 }  // namespace llama_gpu::text::jinja

@@ -38,6 +38,7 @@ class CharIterator final : public Iterator {
   explicit CharIterator(std::shared_ptr<const StringObject> string) : string_(std::move(string)) {}
   Result<std::optional<Value>> next(Runtime& runtime) override {
     const TaggedText& text = string_->text;
+    TRY_STATUS(runtime.spend());
     if (pos_ == text.size()) return std::optional<Value>();
     const size_t begin = pos_;
     pos_ += char_size(text.bytes(), pos_);
@@ -87,12 +88,20 @@ Result<std::shared_ptr<Iterator>> iterate(Runtime& runtime, const Value& value) 
 
 bool is_iterable(const Value& value) { return std::visit(IteratorVisitor{}, value.data()) != nullptr; }
 
-std::optional<int64_t> length_of(const Value& value) {
-  if (const TaggedText* text = value.as_text()) return static_cast<int64_t>(count_chars(text->bytes()));
-  if (const Sequence* sequence = value.as_sequence()) return static_cast<int64_t>(sequence->items.size());
-  if (const Dict* dict = value.as_dict()) return static_cast<int64_t>(dict->size());
-  if (const Range* range = value.as_range()) return range->size;
+Result<std::optional<int64_t>> length_of(Runtime& runtime, const Value& value) {
+  if (const TaggedText* text = value.as_text()) {
+    TRY_STATUS(runtime.spend_bytes(text->size()));
+    return std::optional(static_cast<int64_t>(count_chars(text->bytes())));
+  }
+  if (const Sequence* sequence = value.as_sequence()) return std::optional(std::ssize(sequence->items));
+  if (const Dict* dict = value.as_dict()) return std::optional(static_cast<int64_t>(dict->size()));
+  if (const Range* range = value.as_range()) return std::optional(range->size);
   return value.is_undefined() ? std::optional<int64_t>(0) : std::nullopt;
+}
+
+bool has_length(const Value& value) {
+  return value.as_text() != nullptr || value.as_sequence() != nullptr || value.as_dict() != nullptr ||
+         value.as_range() != nullptr || value.is_undefined();
 }
 
 Result<std::vector<Value>> collect(Runtime& runtime, const Value& value) {

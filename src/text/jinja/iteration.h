@@ -16,7 +16,8 @@ namespace llama_gpu::text::jinja {
 Result<std::shared_ptr<Iterator>> iterate(Runtime& runtime, const Value& value);
 bool is_iterable(const Value& value);
 // Python's len(value); nullopt for what has none.
-std::optional<int64_t> length_of(const Value& value);
+Result<std::optional<int64_t>> length_of(Runtime& runtime, const Value& value);
+bool has_length(const Value& value);
 // Python's list(value), as items.
 Result<std::vector<Value>> collect(Runtime& runtime, const Value& value);
 

@@ -46,7 +46,7 @@ class JsonWriter {
   Result<Value> finish() { return out_.finish(); }
 
  private:
-  void write_text(const TaggedText& text);
+  Status write_text(const TaggedText& text);
   Status write_items(const std::vector<Value>& items);
   Status write_dict(const Dict& dict);
   Status write_key(const Value& key);
@@ -65,7 +65,8 @@ void JsonWriter::break_line() {
   out_.repeat(*style_.indent, level_);
 }
 
-void JsonWriter::write_text(const TaggedText& text) {
+Status JsonWriter::write_text(const TaggedText& text) {
+  TRY_STATUS(runtime_.spend_characters(text));
   const std::string_view bytes = text.bytes();
   out_.append("\"", Origin::kTemplate);
   size_t plain = 0;
@@ -79,7 +80,7 @@ void JsonWriter::write_text(const TaggedText& text) {
     pos = next;
   }
   out_.append(text, plain, bytes.size());
-  out_.append("\"", Origin::kTemplate);
+  return out_.append("\"", Origin::kTemplate), Status();
 }
 
 Status JsonWriter::write_items(const std::vector<Value>& items) {
@@ -98,7 +99,7 @@ Status JsonWriter::write_items(const std::vector<Value>& items) {
 }
 
 Status JsonWriter::write_key(const Value& key) {
-  if (const TaggedText* text = key.as_text()) return write_text(*text), Status();
+  if (const TaggedText* text = key.as_text()) return write_text(*text);
   const auto number = key.as_number();
   if (!number && !key.is_none()) {
     return runtime_.fail("JSON has no keys of type '" + std::string(key.type_name()) + "'");
@@ -110,6 +111,7 @@ Status JsonWriter::write_key(const Value& key) {
 }
 
 Result<std::vector<Dict::Entry>> JsonWriter::sorted_entries(const Dict& dict) {
+  TRY_STATUS(runtime_.spend(std::ssize(dict.entries())));
   std::vector<Value> keys;
   for (const auto& entry : dict.entries()) keys.push_back(entry.key);
   TRY(std::vector<size_t> order, sorted_order(runtime_, keys, /*reverse=*/false));
@@ -150,7 +152,7 @@ Status JsonWriter::write(const Value& value) {
     return out_.append(std::to_string(*integer), Origin::kTemplate), Status();
   if (const auto number = value.as_number())
     return out_.append(json_number(*number), Origin::kTemplate), Status();
-  if (const TaggedText* text = value.as_text()) return write_text(*text), runtime_.spend_bytes(text->size());
+  if (const TaggedText* text = value.as_text()) return write_text(*text);
   if (const Dict* dict = value.as_dict()) return write_dict(*dict);
   if (const Sequence* sequence = value.as_sequence(); sequence != nullptr && !sequence->is_view()) {
     return write_items(sequence->items);

@@ -3,7 +3,6 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <unordered_set>
 
 #include "text/jinja/attributes.h"
 #include "text/jinja/filter_tables.h"
@@ -77,6 +76,7 @@ struct NamedCall {
   CallArguments arguments;
 
   Result<Value> apply(Runtime& runtime, const Value& item) const {
+    TRY_STATUS(runtime.spend(static_cast<int64_t>(arguments.size())));
     CallArguments call = arguments;
     call.positional.insert(call.positional.begin(), item);
     return call_builtin(runtime, *function, std::move(call));
@@ -109,12 +109,13 @@ class MapIterator final : public LazyIterator {
       return {};
     }
     for (const auto& [name, value] : arguments_.named) {
-      if (name == "attribute") {
+      const std::string_view parameter = name.as_text()->bytes();
+      if (parameter == "attribute") {
         attribute_ = value;
-      } else if (name == "default") {
+      } else if (parameter == "default") {
         default_ = value;
       } else {
-        return runtime.fail("'map' takes no argument '" + name + "'");
+        return runtime.fail("'map' takes no argument " + show_name(parameter));
       }
     }
     return attribute_ ? Status() : Status(runtime.fail("'map' needs the name of a filter, or an attribute"));
@@ -180,15 +181,16 @@ class UniqueIterator final : public LazyIterator {
   Result<std::optional<Value>> transform(Runtime& runtime, const Value& item) override {
     TRY(Value key, get_path(runtime, item, attribute_));
     TRY(key, fold_case(runtime, key, is_case_sensitive_));
-    auto identity = key_identity(key);
-    if (!identity)
+    if (!can_be_key(key))
       return runtime.fail("'unique' cannot compare values of type '" + std::string(key.type_name()) + "'");
-    return seen_.insert(std::move(*identity)).second ? std::optional(item) : std::nullopt;
+    const size_t num_before = seen_.size();
+    TRY([[maybe_unused]] const bool is_key, seen_.insert(runtime, std::move(key), Value()));
+    return seen_.size() != num_before ? std::optional(item) : std::nullopt;
   }
 
   bool is_case_sensitive_;
   Value attribute_;
-  std::unordered_set<std::string> seen_;
+  Dict seen_;  // the keys of the items so far
 };
 
 class ItemsIterator final : public LazyIterator {
@@ -201,21 +203,32 @@ class ItemsIterator final : public LazyIterator {
     return runtime.fail("only a dict has items, not a '" + std::string(dict_.type_name()) + "'");
   }
   Result<std::optional<Value>> transform(Runtime& runtime, const Value& key) override {
-    TRY(Value pair, runtime.make_sequence({key, *dict_.as_dict()->find(key)}, Sequence::Kind::kTuple));
+    TRY(const Value* value, dict_.as_dict()->find(runtime, key));
+    TRY(Value pair, runtime.make_sequence({key, *value}, Sequence::Kind::kTuple));
     return std::optional(std::move(pair));
   }
 
   Value dict_;
 };
 
+// `iterator`, which keeps the arguments of the filter twice.
+Result<Value> make_lazy(Runtime& runtime, std::shared_ptr<Iterator> iterator, const CallArguments& kept) {
+  TRY_STATUS(runtime.spend(static_cast<int64_t>(kept.size())));
+  TRY_STATUS(runtime.grow(iterator->charge, 2 * kept.size() * sizeof(NamedArgument)));
+  return runtime.make_iterator(std::move(iterator));
+}
+
 Result<Value> map_filter(Runtime& runtime, const BoundArguments& arguments) {
-  return runtime.make_iterator(std::make_shared<MapIterator>(arguments.at(0), arguments.rest_arguments()));
+  const CallArguments& rest = arguments.rest_arguments();
+  return make_lazy(runtime, std::make_shared<MapIterator>(arguments.at(0), rest), rest);
 }
 
 template <bool kByAttribute, bool kKeeps>
 Result<Value> select_filter(Runtime& runtime, const BoundArguments& arguments) {
-  return runtime.make_iterator(std::make_shared<SelectIterator>(arguments.at(0), arguments.rest_arguments(),
-                                                                Selection{kByAttribute, kKeeps}));
+  const CallArguments& rest = arguments.rest_arguments();
+  return make_lazy(runtime,
+                   std::make_shared<SelectIterator>(arguments.at(0), rest, Selection{kByAttribute, kKeeps}),
+                   rest);
 }
 
 Result<Value> unique_filter(Runtime& runtime, const BoundArguments& arguments) {

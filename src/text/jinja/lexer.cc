@@ -12,6 +12,9 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
+// Of a name, ten times as long as those that people write.
+constexpr size_t kMaxNameBytes = 255;
+
 bool is_ascii_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Where whitespace that starts at `pos` ends.
@@ -247,6 +250,9 @@ Status Lexer::read_name() {
   const size_t begin = pos_;
   while (pos_ < source_.size() && is_identifier_part(char_at(source_, pos_)))
     pos_ += char_size(source_, pos_);
+  // Every look-up of a name reads all of it.
+  if (pos_ - begin > kMaxNameBytes)
+    return fail(begin, "a name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
   add(TokenType::kName, std::string(source_.substr(begin, pos_ - begin)), begin);
   return {};
 }

@@ -46,13 +46,16 @@ Result<std::optional<Value>> LoopState::attribute(Runtime& runtime, std::string_
   if (name == "depth") return std::optional(Value(int64_t{1}));
   if (name == "depth0") return std::optional(Value(int64_t{0}));
   if (name == "previtem") {
-    return std::optional(index0_ == 0 ? Value::undefined("there is no previous item")
-                                      : previous_.value_or(Value()));
+    if (index0_ != 0) return std::optional(previous_.value_or(Value()));
+    TRY(Value nothing, runtime.make_undefined("there is no previous item"));
+    return std::optional(std::move(nothing));
   }
   if (name == "last" || name == "nextitem") {
     TRY(const bool has_next, look_ahead(runtime));
     if (name == "last") return std::optional(Value(!has_next));
-    return std::optional(has_next ? ahead_.front() : Value::undefined("there is no next item"));
+    if (has_next) return std::optional(ahead_.front());
+    TRY(Value nothing, runtime.make_undefined("there is no next item"));
+    return std::optional(std::move(nothing));
   }
   if (name != "length" && name != "revindex" && name != "revindex0") return std::optional<Value>();
   TRY(const int64_t count, size(runtime));

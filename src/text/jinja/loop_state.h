@@ -16,8 +16,8 @@ namespace llama_gpu::text::jinja {
 class LoopState {
  public:
   // `size` where the number of items is known from the start.
-  LoopState(std::shared_ptr<Iterator> items, std::optional<int64_t> size)
-      : nesting_(items->nesting() + 1), items_(std::move(items)), size_(size) {}
+  LoopState(std::shared_ptr<Iterator> items, std::optional<int64_t> size, MemoryCharge charge)
+      : nesting_(items->nesting() + 1), items_(std::move(items)), size_(size), charge_(std::move(charge)) {}
 
   // Goes to the next item; false at the end.
   Result<bool> advance(Runtime& runtime);
@@ -41,6 +41,7 @@ class LoopState {
   std::deque<Value> ahead_;
   int64_t index0_ = -1;
   std::optional<Value> previous_, current_, last_changed_;
+  MemoryCharge charge_;
 };
 
 }  // namespace llama_gpu::text::jinja

@@ -50,6 +50,7 @@ Result<Value> mark_result(Runtime& runtime, Value result) {
   if (result.as_text() != nullptr) return mark_as_markup(runtime, result);
   const Sequence* sequence = result.as_sequence();
   if (sequence == nullptr) return result;
+  TRY_STATUS(runtime.spend(std::ssize(sequence->items)));
   std::vector<Value> items = sequence->items;
   for (Value& item : items) {
     TRY(item, mark_as_markup(runtime, item));
@@ -62,7 +63,7 @@ Result<Value> mark_result(Runtime& runtime, Value result) {
 Result<TaggedText> escape_html(Runtime& runtime, const TaggedText& text) {
   constexpr std::string_view kSpecial = "&<>'\"";
   constexpr std::array<std::string_view, 5> kEntities = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-  TRY_STATUS(runtime.spend_bytes(text.size()));
+  TRY_STATUS(runtime.spend_characters(text));
   TextBuilder out(runtime);
   size_t plain = 0;
   for (size_t pos = 0; pos < text.size() && !out.is_full(); ++pos) {

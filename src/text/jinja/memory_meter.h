@@ -11,6 +11,7 @@ class MemoryMeter {
  public:
   explicit MemoryMeter(size_t limit_bytes) : limit_bytes_(limit_bytes) {}
   size_t limit_bytes() const { return limit_bytes_; }
+  size_t held_bytes() const { return held_bytes_; }
   bool has_room_for(size_t size_bytes) const { return size_bytes <= limit_bytes_ - held_bytes_; }
 
  private:
@@ -34,6 +35,13 @@ class MemoryCharge {
     std::swap(size_bytes_, other.size_bytes_);
     return *this;
   }
+  // Counts more bytes with this charge. REQUIRES: meter.has_room_for(size_bytes); no other meter before.
+  void grow(MemoryMeter& meter, size_t size_bytes) {
+    meter_ = &meter;
+    meter_->held_bytes_ += size_bytes;
+    size_bytes_ += size_bytes;
+  }
+  size_t size_bytes() const { return size_bytes_; }
   ~MemoryCharge() {
     if (meter_ != nullptr) meter_->held_bytes_ -= size_bytes_;
   }

@@ -15,7 +15,7 @@ Result<Value> get_method(Runtime& runtime, const BoundArguments& arguments) {
   if (!is_hashable(arguments.at(1))) {
     return runtime.fail("a value of type '" + std::string(arguments.at(1).type_name()) + "' is no key");
   }
-  const Value* found = arguments.at(0).as_dict()->find(arguments.at(1));
+  TRY(const Value* found, arguments.at(0).as_dict()->find(runtime, arguments.at(1)));
   if (found != nullptr) return *found;
   return arguments.has(2) ? arguments.at(2) : Value(None{});
 }

@@ -14,11 +14,13 @@
 namespace llama_gpu::text::jinja {
 namespace {
 
+// Reading a number goes through its text some times, digit by digit: what that costs in plain passes.
+constexpr size_t kNumberPasses = 64;
+
 // Text without whitespace around it and underscores between digits; nullopt where Python would not read it.
 std::optional<std::string> bare_number(const TaggedText& text) {
-  const TaggedText stripped = strip(text, nullptr, Sides::kBoth);
   std::string bare;
-  const std::string_view bytes = stripped.bytes();
+  const std::string_view bytes = without_space(text.bytes());
   for (size_t i = 0; i < bytes.size(); ++i) {
     const auto is_digit_at = [&](size_t at) {
       return at < bytes.size() && std::isalnum(static_cast<unsigned char>(bytes[at])) != 0;
@@ -85,7 +87,7 @@ Result<Value> int_filter(Runtime& runtime, const BoundArguments& arguments) {
   if (value.is_undefined()) return runtime.fail("an undefined value is no number");
   std::optional<double> number = value.as_number();
   if (const TaggedText* text = value.as_text()) {
-    TRY_STATUS(runtime.spend_bytes(text->size()));
+    TRY_STATUS(runtime.spend_bytes(kNumberPasses * text->size()));
     const ParsedInteger parsed = parse_integer(*text, base);
     if (parsed.is_valid)
       return parsed.value ? Result<Value>(Value(*parsed.value)) : truncated(runtime, HUGE_VAL);
@@ -101,7 +103,7 @@ Result<Value> float_filter(Runtime& runtime, const BoundArguments& arguments) {
   if (value.is_undefined()) return runtime.fail("an undefined value is no number");
   std::optional<double> number = value.as_number();
   if (const TaggedText* text = value.as_text()) {
-    TRY_STATUS(runtime.spend_bytes(text->size()));
+    TRY_STATUS(runtime.spend_bytes(kNumberPasses * text->size()));
     number = parse_float(*text);
   }
   return number ? Value(*number) : otherwise;
@@ -147,7 +149,7 @@ Result<Value> round_filter(Runtime& runtime, const BoundArguments& arguments) {
   std::string method = "common";
   if (arguments.has(2)) {
     TRY(const TaggedText* given, text_argument(runtime, arguments, 2));
-    method = given->bytes();
+    method = given->bytes().substr(0, 16);
   }
   if (!number)
     return runtime.fail("only numbers are rounded, not a '" + std::string(arguments.at(0).type_name()) + "'");

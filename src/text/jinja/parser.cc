@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "base/strings.h"
@@ -174,16 +175,15 @@ Result<Statement> StatementParser::parse_for(SourceOffset offset) {
 
 Result<std::vector<Parameter>> StatementParser::parse_parameters() {
   std::vector<Parameter> parameters;
+  std::unordered_set<std::string> names;
   TRY_STATUS(cursor_.expect_operator("("));
   while (!cursor_.current().is_operator(")")) {
     if (!parameters.empty()) TRY_STATUS(cursor_.expect_operator(","));
     const SourceOffset offset = cursor_.current().offset;
     Parameter parameter;
     TRY(parameter.name, parse_new_name());
-    for (const auto& other : parameters) {
-      if (other.name == parameter.name)
-        return cursor_.fail(offset, "two parameters are named '" + other.name + "'");
-    }
+    if (!names.insert(parameter.name).second)
+      return cursor_.fail(offset, "two parameters are named '" + parameter.name + "'");
     if (cursor_.accept_operator("=")) {
       TRY(parameter.otherwise, expressions_.parse_expression());
     } else if (!parameters.empty() && parameters.back().otherwise != nullptr) {

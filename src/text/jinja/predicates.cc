@@ -38,7 +38,7 @@ bool is_callable(const Value& value) {
 bool is_escaped(const Value& value) { return value.is_markup(); }
 bool is_sequence(const Value& value) {
   const Sequence* sequence = value.as_sequence();
-  return length_of(value).has_value() && (sequence == nullptr || !sequence->is_view());
+  return has_length(value) && (sequence == nullptr || !sequence->is_view());
 }
 
 template <int64_t kRest>
@@ -102,7 +102,7 @@ Result<Value> is_upper_text(Runtime& runtime, const Arguments& arguments) {
 template <const Builtin* (*kFind)(std::string_view)>
 Result<Value> is_name_of(Runtime& runtime, const Arguments& arguments) {
   const TaggedText* name = arguments.at(0).as_text();
-  if (name != nullptr) return Value(kFind(name->bytes()) != nullptr);
+  if (name != nullptr) return Value(kFind(name->bytes()) != nullptr);  // compares as far as they are alike
   if (is_hashable(arguments.at(0))) return Value(false);
   return runtime.fail("a value of type '" + std::string(arguments.at(0).type_name()) + "' is no name");
 }

@@ -79,9 +79,10 @@ struct ReprVisitor {
   Status operator()(double value) const { return put(float_repr(value)); }
   Status operator()(const std::shared_ptr<const StringObject>& string) const {
     if (string->is_markup) add("Markup(");
+    TRY_STATUS(runtime.spend_characters(string->text));
     append_text_repr(out, string->text);
     if (string->is_markup) add(")");
-    return runtime.spend_bytes(string->text.size());
+    return {};
   }
   Status operator()(const std::shared_ptr<const Sequence>& sequence) const {
     const bool is_tuple = sequence->kind == Sequence::Kind::kTuple;
@@ -154,7 +155,7 @@ Status append_repr(Runtime& runtime, TextBuilder& out, const Value& value) {
 Status append_str(Runtime& runtime, TextBuilder& out, const Value& value) {
   if (const TaggedText* text = value.as_text()) {
     out.append(*text);
-    return runtime.spend_bytes(text->size());
+    return out.check();
   }
   return value.is_undefined() ? Status() : append_repr(runtime, out, value);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,8 +32,16 @@ class Runtime {
 
   // Counts work done. Fails when the template has used up its steps.
   Status spend(int64_t steps = 1);
-  // The same for work on so many bytes.
-  Status spend_bytes(size_t size_bytes) { return spend(static_cast<int64_t>(size_bytes / 64) + 1); }
+  // One pass over text that copies, compares or searches it: what is less than a step counts with the next
+  // pass. Whatever reads a text from end to end pays so, however often it does.
+  Status spend_bytes(size_t size_bytes);
+  Status spend_pass(const TaggedText& text) { return spend_bytes(text.pass_bytes()); }
+  // One pass that looks at each character, which takes longer.
+  Status spend_characters(const TaggedText& text) { return spend_bytes(8 * text.pass_bytes()); }
+
+  // What was used of the bounds until now.
+  int64_t steps_used() const { return limits_.max_steps - steps_left_; }
+  size_t held_bytes() const { return meter_.held_bytes(); }
 
   size_t max_text_bytes() const { return limits_.max_output_bytes; }
   int64_t max_range() const { return limits_.max_range; }
@@ -48,13 +57,17 @@ class Runtime {
   Result<Value> make_sequence(std::vector<Value> items, Sequence::Kind kind = Sequence::Kind::kList);
   Result<Value> make_dict(Dict dict);
   Result<Value> make_iterator(std::shared_ptr<Iterator> iterator);
-  Result<Value> make_callable(std::shared_ptr<const Callable> callable);
+  Result<Value> make_callable(std::shared_ptr<Callable> callable);
   // Kept until the rendering ends, because namespaces may hold each other.
   Result<Value> make_namespace(Dict attributes);
   // Checks that the value is not nested too deep.
   Status check_nesting(uint32_t nesting) const;
+  // Undefined, for a reason that is short.
+  Result<Value> make_undefined(std::string reason);
   // Counts memory for as long as the charge lives.
   Result<MemoryCharge> charge(size_t size_bytes);
+  // Counts more with a charge that there is.
+  Status grow(MemoryCharge& charge, size_t size_bytes);
 
   // One level of recursion, for as long as it lives.
   class Level {
@@ -79,22 +92,27 @@ class Runtime {
   int64_t now_unix_seconds_;
   SourceOffset place_ = 0;
   int64_t steps_left_;
+  size_t unpaid_bytes_ = 0;  // of passes, less than a step
   int32_t depth_ = 0;
   MemoryMeter meter_;
   std::vector<std::shared_ptr<Namespace>> namespaces_;
 };
 
+// A name for messages: quoted, and short whatever its length.
+std::string show_name(std::string_view name);
+
 // Collects text up to the limit of a text, and never more: what is over it is dropped and finish() fails.
+// What is copied into it is paid for, and what it holds is counted.
 class TextBuilder {
  public:
   explicit TextBuilder(Runtime& runtime) : runtime_(runtime) {}
 
-  // Adds text, or drops it where the limit on memory is reached: finish() then fails.
+  // Adds text, or drops it where a limit is reached: finish() then fails.
   void append(std::string_view bytes, Origin origin);
   void append(const TaggedText& text) { append(text, 0, text.size()); }
   void append(const TaggedText& text, size_t begin, size_t end);
   void repeat(const TaggedText& text, int64_t count);
-  bool is_full() const { return is_full_; }
+  bool is_full() const { return failure_.has_value(); }
   // Fails when something was dropped.
   Status check() const;
   const TaggedText& text() const { return text_; }
@@ -106,10 +124,13 @@ class TextBuilder {
 
  private:
   bool has_room_for(size_t size_bytes);
+  // Pays for what was added since there were `pass_bytes_before`, and counts the memory.
+  void count_growth(size_t pass_bytes_before);
 
   Runtime& runtime_;
   TaggedText text_;
-  bool is_full_ = false;
+  MemoryCharge charge_;
+  std::optional<Error> failure_;
 };
 
 }  // namespace llama_gpu::text::jinja

@@ -18,11 +18,9 @@ namespace llama_gpu::text::jinja {
 namespace {
 
 Result<Value> length_filter(Runtime& runtime, const BoundArguments& arguments) {
-  const auto length = length_of(arguments.at(0));
+  TRY(const std::optional<int64_t> length, length_of(runtime, arguments.at(0)));
   if (!length)
     return runtime.fail("a value of type '" + std::string(arguments.at(0).type_name()) + "' has no length");
-  const TaggedText* text = arguments.at(0).as_text();
-  TRY_STATUS(runtime.spend_bytes(text == nullptr ? 0 : text->size()));
   return Value(*length);
 }
 
@@ -35,7 +33,8 @@ Result<Value> default_filter(Runtime&, const BoundArguments& arguments) {
 Result<Value> first_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(std::shared_ptr<Iterator> items, iterate(runtime, arguments.at(0)));
   TRY(std::optional<Value> item, items->next(runtime));
-  return item ? *item : Value::undefined("no first item, the sequence was empty");
+  return item ? Result<Value>(std::move(*item))
+              : runtime.make_undefined("no first item, the sequence was empty");
 }
 
 // Python's reversed() works on what it can index, not on iterators.
@@ -53,7 +52,8 @@ Result<Value> last_filter(Runtime& runtime, const BoundArguments& arguments) {
     return arguments.at(0).is_markup() ? mark_as_markup(runtime, character) : character;
   }
   TRY(std::vector<Value> items, collect(runtime, arguments.at(0)));
-  return items.empty() ? Value::undefined("no last item, the sequence was empty") : items.back();
+  return items.empty() ? runtime.make_undefined("no last item, the sequence was empty")
+                       : Result<Value>(items.back());
 }
 
 Result<Value> list_filter(Runtime& runtime, const BoundArguments& arguments) {

@@ -42,6 +42,7 @@ TaggedText TaggedText::slice(size_t begin, size_t end) const {
 
 std::vector<TextSpan> TaggedText::spans() const {
   std::vector<TextSpan> spans;
+  spans.reserve(num_runs());
   for (size_t begin = 0, run = 0; begin < bytes_.size(); ++run) {
     const size_t end = run < borders_.size() ? borders_[run] : bytes_.size();
     spans.push_back({bytes_.substr(begin, end - begin), origin_of_run(run) == Origin::kTemplate});

@@ -27,8 +27,10 @@ class TaggedText {
   std::string_view bytes() const { return bytes_; }
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
-  // Heap bytes that the text holds, roughly.
-  size_t footprint_bytes() const { return bytes_.size() + borders_.size() * sizeof(size_t); }
+  // Heap bytes that the text holds, with what is kept free for more of it.
+  size_t footprint_bytes() const { return bytes_.capacity() + borders_.capacity() * sizeof(size_t); }
+  // What a pass over the text goes through: its bytes and its borders.
+  size_t pass_bytes() const { return bytes_.size() + borders_.size() * sizeof(size_t); }
 
   // Whether any byte is a message's.
   bool has_message() const { return !bytes_.empty() && (first_ == Origin::kMessage || !borders_.empty()); }
@@ -45,6 +47,8 @@ class TaggedText {
   // Bytes [begin, end). REQUIRES: begin <= end <= size().
   TaggedText slice(size_t begin, size_t end) const;
 
+  // Runs of one origin.
+  size_t num_runs() const { return borders_.size() + 1; }
   // One span for each run, neighbours of one origin merged; a template's runs have parse_special.
   std::vector<TextSpan> spans() const;
 

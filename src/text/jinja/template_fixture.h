@@ -27,9 +27,7 @@ inline Value list_of(std::vector<Value> items) {
 
 // Values as a template sees them.
 inline Value dict_of(std::vector<std::pair<std::string, Value>> entries) {
-  Dict dict;
-  for (auto& [key, value] : entries) dict.insert(Value::text(key), std::move(value));
-  return std::make_shared<const Dict>(std::move(dict));
+  return std::make_shared<const Dict>(Dict::of(std::move(entries)));
 }
 
 // What every template of the tests finds. Small letters in it are a message's only in `user` and `messages`.

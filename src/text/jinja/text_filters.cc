@@ -42,7 +42,7 @@ bool starts_title_word(char32_t before) {
 Result<Value> title_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value value, to_str(runtime, arguments.at(0)));
   const TaggedText& text = *value.as_text();
-  TRY_STATUS(runtime.spend_bytes(4 * text.size()));
+  TRY_STATUS(runtime.spend_characters(text));
   TextBuilder out(runtime);
   bool is_start = true;
   size_t word = 0;
@@ -63,8 +63,7 @@ Result<Value> trim_filter(Runtime& runtime, const BoundArguments& arguments) {
   if (arguments.is_given(1)) {
     TRY(chars, text_argument(runtime, arguments, 1));
   }
-  TRY_STATUS(runtime.spend_bytes(text.as_text()->size() + (chars == nullptr ? 0 : chars->size())));
-  TRY(Value stripped, runtime.make_text(strip(*text.as_text(), chars, Sides::kBoth)));
+  TRY(Value stripped, strip(runtime, *text.as_text(), chars, Sides::kBoth));
   return keep_markup(runtime, text, stripped);
 }
 
@@ -104,7 +103,9 @@ Result<Value> format_filter(Runtime& runtime, const BoundArguments& arguments) {
   }
   if (!values.positional.empty()) return runtime.fail("'format' takes values by place or by name, not both");
   Dict dict;
-  for (const auto& [name, value] : values.named) dict.insert(Value::text(name), value);
+  for (const auto& [name, value] : values.named) {
+    TRY([[maybe_unused]] const bool is_key, dict.insert(runtime, name, value));
+  }
   TRY(Value names, runtime.make_dict(std::move(dict)));
   return percent_format(runtime, format, names);
 }
@@ -113,7 +114,10 @@ Result<Value> format_filter(Runtime& runtime, const BoundArguments& arguments) {
 Result<TaggedText> indentation(Runtime& runtime, const BoundArguments& arguments, size_t i,
                                int64_t otherwise) {
   if (arguments.has(i)) {
-    if (const TaggedText* text = arguments.at(i).as_text()) return *text;
+    if (const TaggedText* text = arguments.at(i).as_text()) {
+      TRY_STATUS(runtime.spend_pass(*text));
+      return *text;
+    }
   }
   TRY(const int64_t width, int_argument(runtime, arguments, i, otherwise));
   TextBuilder out(runtime);
@@ -124,7 +128,7 @@ Result<TaggedText> indentation(Runtime& runtime, const BoundArguments& arguments
 Result<Value> indent_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
   TRY(const TaggedText indent, indentation(runtime, arguments, 1, 4));
-  TRY_STATUS(runtime.spend_bytes(text->size()));
+  TRY_STATUS(runtime.spend_characters(*text));
   const bool indents_first = bool_argument(arguments, 2), indents_blank = bool_argument(arguments, 3);
   TaggedText closed = *text;  // a text that ends in a line end has an empty last line
   closed.append("\n", Origin::kTemplate);
@@ -162,6 +166,7 @@ Result<Value> tojson_filter(Runtime& runtime, const BoundArguments& arguments) {
 Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
   TRY(const int64_t width, int_argument(runtime, arguments, 1, 80));
+  TRY_STATUS(runtime.spend_pass(*text.as_text()));
   const int64_t missing =
       std::max<int64_t>(width - static_cast<int64_t>(count_chars(text.as_text()->bytes())), 0);
   const int64_t left = missing / 2 + (missing & width & 1);
@@ -175,16 +180,17 @@ Result<Value> center_filter(Runtime& runtime, const BoundArguments& arguments) {
 }
 
 Result<Value> truncate_filter(Runtime& runtime, const BoundArguments& arguments) {
-  const auto size = length_of(arguments.at(0));
+  TRY(const std::optional<int64_t> size, length_of(runtime, arguments.at(0)));
   TRY(const int64_t length, int_argument(runtime, arguments, 1, 255));
   const Value end = arguments.has(3) ? arguments.at(3) : Value::text("...");
   TRY(const int64_t leeway, int_or_none(runtime, arguments, 4, 5));
-  const int64_t end_length = length_of(end).value_or(0);
+  TRY(const std::optional<int64_t> end_size, length_of(runtime, end));
+  const int64_t end_length = end_size.value_or(0);
   if (length < end_length || leeway < 0)
     return runtime.fail("'truncate' is given a length that is too small");
   if (size && (*size <= length || *size - length <= leeway)) return arguments.at(0);
   TRY(const TaggedText* text, text_argument(runtime, arguments, 0));
-  TRY_STATUS(runtime.spend_bytes(text->size()));
+  TRY_STATUS(runtime.spend_characters(*text));
   size_t stop = char_offset(text->bytes(), static_cast<size_t>(length - end_length));
   if (!bool_argument(arguments, 2)) stop = std::min(text->bytes().substr(0, stop).rfind(' '), stop);
   TRY(Value start, runtime.make_text(text->slice(0, stop)));
@@ -197,7 +203,7 @@ bool is_word_char(char32_t code) { return is_identifier_part(code); }
 Result<Value> wordcount_filter(Runtime& runtime, const BoundArguments& arguments) {
   TRY(Value text, to_str(runtime, arguments.at(0)));
   const std::string_view bytes = text.as_text()->bytes();
-  TRY_STATUS(runtime.spend_bytes(bytes.size()));
+  TRY_STATUS(runtime.spend_characters(*text.as_text()));
   int64_t count = 0;
   bool in_word = false;
   for (size_t pos = 0; pos < bytes.size(); pos += char_size(bytes, pos)) {

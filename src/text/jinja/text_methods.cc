@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
+#include "text/jinja/comparison.h"
 #include "text/jinja/formatting.h"
 #include "text/jinja/methods.h"
 #include "text/jinja/text_operations.h"
@@ -23,8 +25,7 @@ Result<const TaggedText*> optional_text(Runtime& runtime, const BoundArguments& 
 template <Sides kSides>
 Result<Value> strip_method(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const TaggedText* chars, optional_text(runtime, arguments, 1));
-  TRY_STATUS(runtime.spend_bytes(self(arguments).size() + (chars == nullptr ? 0 : chars->size())));
-  return runtime.make_text(strip(self(arguments), chars, kSides));
+  return strip(runtime, self(arguments), chars, kSides);
 }
 
 template <CaseChange kChange>
@@ -73,6 +74,8 @@ Result<Window> window(Runtime& runtime, const BoundArguments& arguments) {
     places[i] = *bound < 0 ? std::max<int64_t>(*bound + count, 0) : *bound;
   }
   places[1] = std::min(places[1], count);
+  if (places[0] == 0 && places[1] == count) return Window{0, bytes.size(), false};
+  TRY_STATUS(runtime.spend_characters(self(arguments)));
   if (places[0] > places[1]) return Window{0, 0, true};
   return Window{char_offset(bytes, static_cast<size_t>(places[0])),
                 char_offset(bytes, static_cast<size_t>(places[1])), false};
@@ -85,8 +88,10 @@ Result<int64_t> find_in(Runtime& runtime, const BoundArguments& arguments, bool 
   if (area.is_empty) return int64_t{-1};
   const std::string_view bytes = self(arguments).bytes().substr(0, area.end);
   const std::string_view inside = bytes.substr(area.begin);
-  const size_t found = from_right ? find_last(inside, part->bytes()) : find_first(inside, part->bytes());
+  TRY(const size_t found,
+      from_right ? find_last(runtime, inside, part->bytes()) : find_first(runtime, inside, part->bytes()));
   if (found == std::string_view::npos) return int64_t{-1};
+  TRY_STATUS(runtime.spend_bytes(area.begin + found));
   return static_cast<int64_t>(count_chars(bytes.substr(0, area.begin + found)));
 }
 
@@ -108,8 +113,19 @@ Result<Value> count_text_method(Runtime& runtime, const BoundArguments& argument
   TRY(const Window area, window(runtime, arguments));
   if (area.is_empty) return Value(int64_t{0});
   const std::string_view inside = self(arguments).bytes().substr(area.begin, area.end - area.begin);
-  if (part->empty()) return Value(static_cast<int64_t>(count_chars(inside)) + 1);
-  return Value(static_cast<int64_t>(count_occurrences(inside, part->bytes())));
+  if (part->empty()) {
+    TRY_STATUS(runtime.spend_bytes(inside.size()));
+    return Value(static_cast<int64_t>(count_chars(inside)) + 1);
+  }
+  TRY(const int64_t count, count_occurrences(runtime, inside, part->bytes()));
+  return Value(count);
+}
+
+// Whether the text ends, or starts, with the part.
+template <bool kAtEnd>
+Result<bool> has_at_end(Runtime& runtime, std::string_view text, std::string_view part) {
+  if (part.size() > text.size()) return false;
+  return equal_bytes(runtime, text.substr(kAtEnd ? text.size() - part.size() : 0, part.size()), part);
 }
 
 template <bool kAtEnd>
@@ -117,16 +133,16 @@ Result<Value> has_end(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const Window area, window(runtime, arguments));
   const std::string_view inside = self(arguments).bytes().substr(area.begin, area.end - area.begin);
   const Sequence* tuple = arguments.at(1).as_sequence();
-  std::vector<Value> ends = {arguments.at(1)};
-  if (tuple != nullptr && tuple->kind == Sequence::Kind::kTuple) ends = tuple->items;
-  for (const Value& end : ends) {
+  const bool has_many = tuple != nullptr && tuple->kind == Sequence::Kind::kTuple;
+  for (const Value& end : has_many ? std::span(tuple->items) : std::span(&arguments.at(1), 1)) {
     TRY_STATUS(runtime.spend());
     const TaggedText* text = end.as_text();
     if (text == nullptr)
       return runtime.fail("a text starts or ends with a text only, not with a '" +
                           std::string(end.type_name()) + "'");
-    if (!area.is_empty && (kAtEnd ? inside.ends_with(text->bytes()) : inside.starts_with(text->bytes())))
-      return Value(true);
+    if (area.is_empty) continue;
+    TRY(const bool has_it, has_at_end<kAtEnd>(runtime, inside, text->bytes()));
+    if (has_it) return Value(true);
   }
   return Value(false);
 }
@@ -135,7 +151,7 @@ template <bool kAtEnd>
 Result<Value> remove_end(Runtime& runtime, const BoundArguments& arguments) {
   TRY(const TaggedText* end, text_argument(runtime, arguments, 1));
   const TaggedText& text = self(arguments);
-  const bool has_it = kAtEnd ? text.bytes().ends_with(end->bytes()) : text.bytes().starts_with(end->bytes());
+  TRY(const bool has_it, has_at_end<kAtEnd>(runtime, text.bytes(), end->bytes()));
   if (!has_it) return runtime.make_text(text);  // not the value itself, which may be markup
   return runtime.make_text(kAtEnd ? text.slice(0, text.size() - end->size())
                                   : text.slice(end->size(), text.size()));
@@ -146,8 +162,8 @@ Result<Value> partition_method(Runtime& runtime, const BoundArguments& arguments
   TRY(const TaggedText* separator, text_argument(runtime, arguments, 1));
   if (separator->empty()) return runtime.fail("a text cannot be split at nothing");
   const TaggedText& text = self(arguments);
-  const size_t found =
-      kFromRight ? find_last(text.bytes(), separator->bytes()) : find_first(text.bytes(), separator->bytes());
+  TRY(const size_t found, kFromRight ? find_last(runtime, text.bytes(), separator->bytes())
+                                     : find_first(runtime, text.bytes(), separator->bytes()));
   const bool is_there = found != std::string_view::npos;
   const size_t whole = kFromRight ? 0 : text.size();
   const size_t begin = is_there ? found : whole, end = is_there ? found + separator->size() : whole;
@@ -162,7 +178,7 @@ Result<Value> partition_method(Runtime& runtime, const BoundArguments& arguments
 template <bool (*kIsOfKind)(char32_t)>
 Result<Value> all_are(Runtime& runtime, const BoundArguments& arguments) {
   const std::string_view bytes = self(arguments).bytes();
-  TRY_STATUS(runtime.spend_bytes(bytes.size()));
+  TRY_STATUS(runtime.spend_characters(self(arguments)));
   for (size_t pos = 0; pos < bytes.size(); pos += char_size(bytes, pos)) {
     if (!kIsOfKind(char_at(bytes, pos))) return Value(false);
   }
@@ -180,9 +196,11 @@ Result<Value> pad_method(Runtime& runtime, const BoundArguments& arguments) {
   TaggedText fill(" ", Origin::kTemplate);
   if (arguments.has(2)) {
     TRY(const TaggedText* given, text_argument(runtime, arguments, 2));
+    TRY_STATUS(runtime.spend_bytes(given->size()));
     if (count_chars(given->bytes()) != 1) return runtime.fail("a text is filled up with one character");
     fill = *given;
   }
+  TRY_STATUS(runtime.spend_pass(text));
   const int64_t missing = std::max<int64_t>(width - static_cast<int64_t>(count_chars(text.bytes())), 0);
   // Python puts the odd one of an odd number to the left when the width is odd, too.
   const int64_t half = missing / 2 + (missing & width & 1);
@@ -197,6 +215,7 @@ Result<Value> pad_method(Runtime& runtime, const BoundArguments& arguments) {
 Result<Value> zfill_method(Runtime& runtime, const BoundArguments& arguments) {
   const TaggedText& text = self(arguments);
   TRY(const int64_t width, int_argument(runtime, arguments, 1, 0));
+  TRY_STATUS(runtime.spend_pass(text));
   const size_t sign = text.bytes().starts_with('-') || text.bytes().starts_with('+') ? 1 : 0;
   TextBuilder out(runtime);
   out.append(text, 0, sign);
@@ -213,7 +232,7 @@ Result<Value> format_method(Runtime& runtime, const BoundArguments& arguments) {
 template <bool (*kIsOfCase)(char32_t), bool (*kIsOfOther)(char32_t)>
 Result<Value> cased_are(Runtime& runtime, const BoundArguments& arguments) {
   const std::string_view bytes = self(arguments).bytes();
-  TRY_STATUS(runtime.spend_bytes(bytes.size()));
+  TRY_STATUS(runtime.spend_characters(self(arguments)));
   bool has_cased = false;
   for (size_t pos = 0; pos < bytes.size(); pos += char_size(bytes, pos)) {
     const char32_t code = char_at(bytes, pos);

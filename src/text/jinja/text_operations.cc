@@ -29,6 +29,22 @@ class StripSet {
   std::unordered_set<char32_t> codes_;
 };
 
+// Bytes [begin, end) of a text.
+struct Kept {
+  size_t begin, end;
+};
+
+Kept stripped(std::string_view bytes, const StripSet& set, Sides sides) {
+  size_t begin = 0, end = bytes.size();
+  if (sides != Sides::kRight) {
+    while (begin < end && set.has(char_at(bytes, begin))) begin += char_size(bytes, begin);
+  }
+  if (sides != Sides::kLeft) {
+    while (end > begin && set.has(char_at(bytes, previous_char(bytes, end)))) end = previous_char(bytes, end);
+  }
+  return {begin, end};
+}
+
 // Size of the line end at `pos`; 0 where there is none.
 size_t line_end_size(std::string_view text, size_t pos) {
   const char32_t code = char_at(text, pos);
@@ -64,6 +80,7 @@ class PartList {
     parts_.push_back(std::move(part));
     return {};
   }
+  Runtime& runtime() { return runtime_; }
   bool may_split(int64_t max_splits) const {
     return max_splits < 0 || static_cast<int64_t>(parts_.size()) < max_splits;
   }
@@ -113,10 +130,11 @@ Result<Value> split_at_space_from_right(PartList parts, std::string_view bytes, 
 Result<Value> split_at(PartList parts, std::string_view bytes, std::string_view separator,
                        int64_t max_splits) {
   size_t begin = 0;
-  for (size_t end; parts.may_split(max_splits); begin = end + separator.size()) {
-    end = find_first(bytes, separator, begin);
+  while (parts.may_split(max_splits)) {
+    TRY(const size_t end, find_first(parts.runtime(), bytes, separator, begin));
     if (end == std::string_view::npos) break;
     TRY_STATUS(parts.add(begin, end));
+    begin = end + separator.size();
   }
   TRY_STATUS(parts.add(begin, bytes.size()));
   return parts.finish();
@@ -125,11 +143,12 @@ Result<Value> split_at(PartList parts, std::string_view bytes, std::string_view 
 Result<Value> split_at_from_right(PartList parts, std::string_view bytes, std::string_view separator,
                                   int64_t max_splits) {
   // Occurrences from the right are those from the left in the reversed text.
+  TRY_STATUS(parts.runtime().spend_bytes(bytes.size() + separator.size()));
   const std::string reversed(bytes.rbegin(), bytes.rend());
   const std::string reversed_separator(separator.rbegin(), separator.rend());
   size_t taken = 0;
   while (parts.may_split(max_splits)) {
-    const size_t found = find_first(reversed, reversed_separator, taken);
+    TRY(const size_t found, find_first(parts.runtime(), reversed, reversed_separator, taken));
     if (found == std::string::npos) break;
     TRY_STATUS(parts.add(bytes.size() - found, bytes.size() - taken));
     taken = found + separator.size();
@@ -153,21 +172,20 @@ void insert_between(TextBuilder& out, const TaggedText& text, const Replacement&
 
 }  // namespace
 
-TaggedText strip(const TaggedText& text, const TaggedText* chars, Sides sides) {
-  const StripSet set(chars);
-  const std::string_view bytes = text.bytes();
-  size_t begin = 0, end = bytes.size();
-  if (sides != Sides::kRight) {
-    while (begin < end && set.has(char_at(bytes, begin))) begin += char_size(bytes, begin);
-  }
-  if (sides != Sides::kLeft) {
-    while (end > begin && set.has(char_at(bytes, previous_char(bytes, end)))) end = previous_char(bytes, end);
-  }
-  return text.slice(begin, end);
+Result<Value> strip(Runtime& runtime, const TaggedText& text, const TaggedText* chars, Sides sides) {
+  if (chars != nullptr) TRY_STATUS(runtime.spend_characters(*chars));
+  const Kept kept = stripped(text.bytes(), StripSet(chars), sides);
+  TRY_STATUS(runtime.spend_bytes(8 * (text.size() - (kept.end - kept.begin))));
+  return runtime.make_text(text.slice(kept.begin, kept.end));
+}
+
+std::string_view without_space(std::string_view text) {
+  const Kept kept = stripped(text, StripSet(nullptr), Sides::kBoth);
+  return text.substr(kept.begin, kept.end - kept.begin);
 }
 
 Result<Value> change_case(Runtime& runtime, const TaggedText& text, CaseChange change) {
-  TRY_STATUS(runtime.spend_bytes(4 * text.size()));
+  TRY_STATUS(runtime.spend_characters(text));
   TextBuilder out(runtime);
   bool is_word_start = true;
   for (size_t pos = 0; pos < text.size() && !out.is_full(); pos += char_size(text.bytes(), pos)) {
@@ -184,13 +202,16 @@ Result<Value> fold_case(Runtime& runtime, const Value& value, bool is_case_sensi
 }
 
 Result<Value> replace(Runtime& runtime, const TaggedText& text, const Replacement& replacement) {
-  TRY_STATUS(runtime.spend_bytes(text.size()));
   TextBuilder out(runtime);
-  if (replacement.old.empty()) return insert_between(out, text, replacement), out.finish();
+  if (replacement.old.empty()) {
+    TRY_STATUS(runtime.spend_characters(text));
+    return insert_between(out, text, replacement), out.finish();
+  }
   const std::string_view old = replacement.old.bytes();
   size_t pos = 0;
   for (int64_t count = 0; replacement.max_count < 0 || count < replacement.max_count; ++count) {
-    const size_t found = find_first(text.bytes(), old, pos);
+    TRY_STATUS(runtime.spend());
+    TRY(const size_t found, find_first(runtime, text.bytes(), old, pos));
     if (found == std::string_view::npos || out.is_full()) break;
     out.append(text, pos, found);
     out.append(replacement.with);
@@ -201,10 +222,10 @@ Result<Value> replace(Runtime& runtime, const TaggedText& text, const Replacemen
 }
 
 Result<Value> split(Runtime& runtime, const TaggedText& text, const Split& how) {
-  TRY_STATUS(runtime.spend_bytes(text.size()));
   PartList parts(runtime, text);
   const std::string_view bytes = text.bytes();
   if (how.separator == nullptr) {
+    TRY_STATUS(runtime.spend_characters(text));
     return how.from_right ? split_at_space_from_right(std::move(parts), bytes, how.max_splits)
                           : split_at_space(std::move(parts), bytes, how.max_splits);
   }
@@ -221,7 +242,7 @@ Line line_at(std::string_view text, size_t begin) {
 }
 
 Result<Value> split_lines(Runtime& runtime, const TaggedText& text, bool keeps_ends) {
-  TRY_STATUS(runtime.spend_bytes(text.size()));
+  TRY_STATUS(runtime.spend_characters(text));
   PartList parts(runtime, text);
   for (size_t pos = 0; pos < text.size();) {
     const Line line = line_at(text.bytes(), pos);

@@ -15,7 +15,9 @@ namespace llama_gpu::text::jinja {
 
 enum class Sides : uint8_t { kLeft, kRight, kBoth };
 // Without whitespace at the sides, or without the characters of `chars` where it is not null.
-TaggedText strip(const TaggedText& text, const TaggedText* chars, Sides sides);
+Result<Value> strip(Runtime& runtime, const TaggedText& text, const TaggedText* chars, Sides sides);
+// The characters between begin and end, without whitespace at the sides.
+std::string_view without_space(std::string_view text);
 
 // Python's upper, lower, capitalize, title and swapcase.
 enum class CaseChange : uint8_t { kUpper, kLower, kCapitalize, kTitle, kSwap };

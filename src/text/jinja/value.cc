@@ -2,16 +2,11 @@
 #include "text/jinja/value.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 #include "text/jinja/loop_state.h"
 
 namespace llama_gpu::text::jinja {
 namespace {
-
-// A tuple that holds one tuple many times, over many levels, has an identity that no memory holds.
-constexpr size_t kMaxIdentityBytes = size_t{1} << 20;
 
 struct Truth {
   bool operator()(const Undefined&) const { return false; }
@@ -71,28 +66,12 @@ struct Nesting {
   }
 };
 
-std::string number_identity(double number) {
-  if (number == std::floor(number) && std::abs(number) < 0x1p63)
-    return "i" + std::to_string(static_cast<int64_t>(number));
-  return "f" + std::to_string(std::bit_cast<uint64_t>(number));
-}
-
-std::optional<std::string> tuple_identity(const Sequence& tuple) {
-  if (tuple.kind != Sequence::Kind::kTuple) return std::nullopt;
-  std::string identity = "(";
-  for (const Value& item : tuple.items) {
-    const auto part = key_identity(item);
-    if (!part || identity.size() + part->size() > kMaxIdentityBytes) return std::nullopt;
-    identity += std::to_string(part->size()) + ":" + *part;
-  }
-  return identity;
-}
-
 }  // namespace
 
-Value Value::undefined(std::string reason) {
+Value Value::undefined(std::string reason, MemoryCharge charge) {
   Value value;
-  value.data_ = Undefined{std::make_shared<const std::string>(std::move(reason))};
+  value.data_ = Undefined{
+      std::make_shared<const Undefined::Reason>(Undefined::Reason{std::move(reason), std::move(charge)})};
   return value;
 }
 
@@ -126,46 +105,15 @@ bool Value::is_true() const { return std::visit(Truth{}, data_); }
 std::string_view Value::type_name() const { return std::visit(TypeName{}, data_); }
 uint32_t Value::nesting() const { return std::visit(Nesting{}, data_); }
 
-std::optional<std::string> key_identity(const Value& key) {
-  if (const TaggedText* text = key.as_text()) return "s" + std::string(text->bytes());
-  if (const auto integer = key.as_int()) return "i" + std::to_string(*integer);
-  if (const auto number = key.as_number()) return number_identity(*number);
-  if (key.is_none()) return "n";
-  if (key.is_undefined()) return "u";
-  if (const Sequence* sequence = key.as_sequence()) return tuple_identity(*sequence);
-  return std::nullopt;
+bool can_be_key(const Value& value) {
+  if (const Sequence* sequence = value.as_sequence()) return sequence->can_be_key;
+  return value.as_text() != nullptr || value.as_number() || value.is_none() || value.is_undefined();
 }
 
 bool is_hashable(const Value& value) {
   const Sequence* sequence = value.as_sequence();
   if (sequence == nullptr) return value.as_dict() == nullptr;
-  if (sequence->kind == Sequence::Kind::kDictValues) return true;
-  return sequence->kind == Sequence::Kind::kTuple && key_identity(value);
-}
-
-const Value* Dict::find(const Value& key) const {
-  const auto identity = key_identity(key);
-  if (!identity) return nullptr;
-  const auto found = index_.find(*identity);
-  return found == index_.end() ? nullptr : &entries_[found->second].value;
-}
-
-const Value* Dict::find(std::string_view key) const {
-  const auto found = index_.find("s" + std::string(key));
-  return found == index_.end() ? nullptr : &entries_[found->second].value;
-}
-
-bool Dict::insert(Value key, Value value) {
-  auto identity = key_identity(key);
-  if (!identity) return false;
-  nesting_ = std::max({nesting_, key.nesting() + 1, value.nesting() + 1});
-  const auto [place, is_new] = index_.try_emplace(std::move(*identity), entries_.size());
-  if (is_new) {
-    entries_.push_back({std::move(key), std::move(value)});
-  } else {
-    entries_[place->second].value = std::move(value);
-  }
-  return true;
+  return sequence->kind == Sequence::Kind::kDictValues || sequence->can_be_key;
 }
 
 }  // namespace llama_gpu::text::jinja

@@ -32,7 +32,11 @@ class LoopState;
 // The value of a name that is not there. It prints as nothing and is empty; any other use is an error that
 // says why it is undefined.
 struct Undefined {
-  std::shared_ptr<const std::string> reason;
+  struct Reason {
+    std::string text;
+    MemoryCharge charge;
+  };
+  std::shared_ptr<const Reason> reason;
 };
 
 struct None {};
@@ -56,7 +60,8 @@ class Value {
   Value(std::shared_ptr<T> object) : data_(std::move(object)) {}
   // A pointer would become a bool.
   Value(const char*) = delete;
-  static Value undefined(std::string reason);
+  // Runtime::make_undefined makes those whose memory is counted.
+  static Value undefined(std::string reason, MemoryCharge charge = {});
   // Text that no meter counts: constants and what a caller passes in.
   static Value text(std::string bytes, Origin origin = Origin::kTemplate);
 
@@ -112,6 +117,7 @@ struct Sequence {
   std::vector<Value> items;
   MemoryCharge charge = {};
   uint32_t nesting = 1;
+  bool can_be_key = false;  // a tuple of nothing but keys
 
   bool is_view() const { return kind != Kind::kList && kind != Kind::kTuple; }
 };
@@ -125,7 +131,8 @@ struct Range {
   int64_t at(int64_t index) const { return start + index * step; }
 };
 
-// A dict: keeps the order of insertion, finds keys by Python's equality (1, 1.0 and true are one key).
+// A dict: keeps the order of insertion, finds keys by Python's equality (1, 1.0 and true are one key). It
+// shares its keys with whoever else has them, and reading and comparing them is paid by their length.
 class Dict {
  public:
   // One pair, in the order of insertion.
@@ -135,23 +142,28 @@ class Dict {
 
   const std::vector<Entry>& entries() const { return entries_; }
   size_t size() const { return entries_.size(); }
-  // Null when there is no such key, also when `key` cannot be one.
-  const Value* find(const Value& key) const;
-  const Value* find(std::string_view key) const;
-  // A later value replaces an earlier one in its place. False when `key` cannot be one (lists, dicts).
-  bool insert(Value key, Value value);
+  // What a caller passes in, which no meter counts.
+  static Dict of(std::vector<std::pair<std::string, Value>> entries);
+  // Null when there is no such key, also when `key` cannot be one. Fails when the steps are used up.
+  Result<const Value*> find(Runtime& runtime, const Value& key) const;
+  Result<const Value*> find(Runtime& runtime, std::string_view key) const;
+  // A later value replaces an earlier one in its place. False when `key` cannot be one (lists, dicts). Fails
+  // when steps or memory are used up.
+  Result<bool> insert(Runtime& runtime, Value key, Value value);
 
   uint32_t nesting() const { return nesting_; }
   MemoryCharge charge = {};
 
  private:
+  void add(uint64_t hash, Value key, Value value);
+
   std::vector<Entry> entries_;
-  std::unordered_map<std::string, size_t> index_;  // key_identity() -> place in entries_
+  std::unordered_multimap<uint64_t, size_t> index_;  // key_hash() -> place in entries_
   uint32_t nesting_ = 1;
 };
 
-// What two dict keys have in common exactly when Python holds them equal; nullopt for what cannot be a key.
-std::optional<std::string> key_identity(const Value& key);
+// Whether a value may be a key of a dict.
+bool can_be_key(const Value& value);
 // Whether a value may be looked up in a dict, though it need not be able to be a key of one: all but lists,
 // dicts, and tuples that cannot be keys.
 bool is_hashable(const Value& value);
@@ -168,12 +180,21 @@ class Iterator {
   // nullopt at the end, and again after it.
   virtual Result<std::optional<Value>> next(Runtime& runtime) = 0;
   virtual uint32_t nesting() const { return 1; }
+  MemoryCharge charge = {};
+};
+
+// `name=value` in a call. The name is text, shared with whoever wrote it.
+struct NamedArgument {
+  Value name, value;
+  std::string_view name_text() const { return name.as_text()->bytes(); }
 };
 
 // What a call passes.
 struct CallArguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<NamedArgument> named;
+
+  size_t size() const { return positional.size() + named.size(); }
 };
 
 // Something that a template can call. Immutable.
@@ -185,6 +206,7 @@ class Callable {
   // As Python prints it.
   virtual std::string description() const = 0;
   virtual uint32_t nesting() const { return 1; }
+  MemoryCharge charge = {};
 };
 
 }  // namespace llama_gpu::text::jinja
