@@ -18,7 +18,12 @@ using Kind = PluginChange::Kind;
 
 constexpr auto kShortCalls = "[limits]\ncall_timeout_ms = 200\n";
 
-class PluginFaults : public PluginManagerTest {
+// The clock outlives the manager, which the fixture stops.
+struct StoppedTime {
+  FakeClock clock_;
+};
+
+class PluginFaults : protected StoppedTime, public PluginManagerTest {
  protected:
   // Calls until the condition holds; answers do not matter.
   bool call_until(const std::function<bool()>& condition) {
@@ -185,8 +190,7 @@ TEST_F(PluginFaults, QuarantinesACrashLoopAndBringsItBackWhenItIsReleased) {
 }
 
 TEST_F(PluginFaults, ForgivesEndsThatLieFarApart) {
-  FakeClock clock;
-  options_.clock = &clock;
+  options_.clock = &clock_;
   options_.crash_limit = 2;
   start();
   ASSERT_TRUE(install({.config = "append = ' ok'\n"}).ok());
@@ -195,10 +199,10 @@ TEST_F(PluginFaults, ForgivesEndsThatLieFarApart) {
     ASSERT_TRUE(eventually([&] { return status().restarts == i || status().state == PluginState::kFailed; }));
     // Past the backoff, and past the window.
     ASSERT_TRUE(eventually([&] {
-      clock.advance(1s);
+      clock_.advance(1s);
       return status().restarts == i + 1 && status().state == PluginState::kActive;
     }));
-    clock.advance(options_.crash_window);
+    clock_.advance(options_.crash_window);
   }
   EXPECT_EQ(answer("hi"), "hi ok");
 }
@@ -248,8 +252,7 @@ TEST_F(PluginFaults, FailsAllCallsOfAPluginThatHangs) {
 }
 
 TEST_F(PluginFaults, OpensTheCircuitOfAPluginThatOnlyFailsAndTriesItAgain) {
-  FakeClock clock;
-  options_.clock = &clock;
+  options_.clock = &clock_;
   start();
   ASSERT_TRUE(install({.plugin = "failure_policy = 'closed'\n"}).ok());
   for (int i = 0; i < CircuitBreaker::kFailuresInARow; ++i) EXPECT_EQ(answer("!error"), "plugin_failed");
@@ -260,7 +263,7 @@ TEST_F(PluginFaults, OpensTheCircuitOfAPluginThatOnlyFailsAndTriesItAgain) {
   EXPECT_THAT(ask("hi").error().message, HasSubstr("not called for a while"));
   EXPECT_EQ(status().calls, calls);  // it was not asked
 
-  clock.advance(CircuitBreaker::kOpenTime);
+  clock_.advance(CircuitBreaker::kOpenTime);
   EXPECT_EQ(answer("hi"), "hi ok");
   EXPECT_FALSE(status().is_circuit_open);
   EXPECT_TRUE(has_event("circuit_closed"));
