@@ -29,7 +29,7 @@ TEST(PluginTextTest, ListsPluginsWithWhatIsWorthANote) {
   EXPECT_EQ(text,
             "NAME        VERSION  STATE   CALLS  FAILED  P95      MEMORY   NOTES\n"
             "acme/guard  1.0.0    active  7      1       1.25 ms  12.0 MB  unsigned, required, circuit open\n"
-            "acme/b               failed                 0 ms     0 B      crashed: by \\x1B[31msignal 11\n"
+            "acme/b               failed                 0 ms     0 B      crashed: by \\x1b[31msignal 11\n"
             "quarantined: acme/c 2.0.0: it crashed\n");
   EXPECT_EQ(printed(print_plugins, "{}"), "");
   EXPECT_EQ(printed(print_plugins, "[]"), "");
