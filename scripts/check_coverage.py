@@ -13,6 +13,7 @@ PARSERS = (
     "/src/text/",
     "/src/supervisor/frame",
     "/src/supervisor/engine_protocol",
+    "/src/plugins/plugin_protocol",
     "/src/server/parse_",
     "/src/server/json",
     "/src/app/model_library.",

@@ -67,6 +67,10 @@ test_oracles() {
   scripts/fetch_oracles.sh
   "$VENV/bin/python3" -m pytest -q -p no:cacheprovider tests/oracles
 }
+# What runs inside plugins: the Python SDK, its documentation, and the plugins made with it.
+test_plugins() {
+  PYTHONPATH=$ROOT/sdk/python "$VENV/bin/python3" -m pytest -q -p no:cacheprovider sdk/python/tests plugins
+}
 test_e2e() { "$VENV/bin/python3" -m pytest -q -p no:cacheprovider -x tests/e2e --ignore=tests/e2e/node; }
 test_node() { npm_install tests/e2e/node && (cd tests/e2e/node && node --test); }
 test_web() {
@@ -76,7 +80,7 @@ test_web() {
 }
 
 SANITIZER_STAGES=(build-asan asan fuzz coverage build-tsan tsan)
-ALL_STAGES=(setup model lint build-release release oracles e2e node web "${SANITIZER_STAGES[@]}")
+ALL_STAGES=(setup model lint build-release release oracles plugins e2e node web "${SANITIZER_STAGES[@]}")
 case "${1:-}" in
   "") ONLY=("${ALL_STAGES[@]}") ;;
   --sanitizers) ONLY=(setup model "${SANITIZER_STAGES[@]}") ;;
@@ -88,6 +92,7 @@ stage lint scripts/lint.sh
 stage build-release build_release
 stage release test_release
 stage oracles test_oracles
+stage plugins test_plugins
 stage e2e test_e2e
 stage node test_node
 stage web test_web

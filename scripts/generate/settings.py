@@ -29,6 +29,9 @@ struct Settings {
 
 enum class SettingType : uint8_t { kString, kPath, kInteger, kSize, kBoolean, kChoice, kList };
 
+// What a text, or each text of a list, must be beside its type.
+enum class SettingCheck : uint8_t { %(checks)s };
+
 // A setting as api/settings.yaml declares it.
 struct SettingInfo {
   std::string_view key;   // "server.port"
@@ -39,6 +42,7 @@ struct SettingInfo {
   std::string_view short_env;  // LLAMAGPU_PORT, or empty
   std::string_view flag;  // --port, or empty
   bool is_secret;
+  SettingCheck check;
   std::string_view help;
 };
 
@@ -53,6 +57,11 @@ namespace detail {
 
 inline constexpr std::array<SettingInfo, %(count)d> kSettings = {{
 %(rows)s
+}};
+
+// Names of the environment that are no settings; one that ends in '*' is a beginning.
+inline constexpr std::array<std::string_view, %(other_count)d> kOtherVariables = {{
+%(others)s
 }};
 
 constexpr const SettingInfo& setting_info(SettingId id) { return kSettings[static_cast<size_t>(id)]; }
@@ -79,6 +88,8 @@ CPP_TYPES = {
     "boolean": "bool",
     "list": "std::vector<std::string>",
 }
+CHECKS = ("none", "not_empty", "host", "alias")
+TEXTS = ("string", "path", "list")
 NO_MIN, NO_MAX = "std::numeric_limits<int64_t>::min()", "std::numeric_limits<int64_t>::max()"
 
 
@@ -121,6 +132,7 @@ def row(setting: dict[str, Any]) -> str:
         cpp_string(setting.get("env", "")),
         cpp_string(setting.get("flag", "")),
         "true" if setting.get("secret") else "false",
+        f"SettingCheck::k{pascal_case(setting.get('check', 'none'))}",
         cpp_string(setting["help"]),
     ]
     return "    {" + ", ".join(cells) + "},"
@@ -134,13 +146,23 @@ def choices(setting: dict[str, Any]) -> str:
     )
 
 
+def check(setting: dict[str, Any], sections: set[str]) -> None:
+    problems = {
+        "unknown section or type": split_key(setting)[0] not in sections or setting["type"] not in CPP_TYPES,
+        "unknown check": setting.get("check", "none") not in CHECKS,
+        "only texts are checked": "check" in setting and setting["type"] not in TEXTS,
+    }
+    for problem, is_there in problems.items():
+        if is_there:
+            raise SystemExit(f"api/settings.yaml: {setting['key']}: {problem}")
+
+
 def generate(api: Path, out: Path) -> None:
     source = yaml.safe_load((api / "settings.yaml").read_text())
     sections, settings = source["sections"], source["settings"]
     known = {section["name"] for section in sections}
     for setting in settings:
-        if split_key(setting)[0] not in known or setting["type"] not in CPP_TYPES:
-            raise SystemExit(f"api/settings.yaml: {setting['key']}: unknown section or type")
+        check(setting, known)
     of_section = {name: [s for s in settings if split_key(s)[0] == name] for name in known}
     write_if_changed(
         out / "app" / "settings.gen.h",
@@ -150,6 +172,9 @@ def generate(api: Path, out: Path) -> None:
             "members": "\n".join(f"  {pascal_case(s['name'])}Settings {s['name']};" for s in sections),
             "ids": "\n".join(f"  {enum_name(s)}," for s in settings),
             "choices": "\n".join(choices(s) for s in settings if "choices" in s),
+            "checks": ", ".join(f"k{pascal_case(name)}" for name in CHECKS),
+            "other_count": len(source["other_variables"]),
+            "others": "\n".join(f"    {cpp_string(row['name'])}," for row in source["other_variables"]),
             "count": len(settings),
             "rows": "\n".join(row(s) for s in settings),
             "cases": "\n".join(

@@ -41,6 +41,15 @@ std::string type_name(SettingType type) {
   }
 }
 
+// Of a flag that is given twice the last counts, so that a script's can be overridden; lists keep all.
+void let_last_count(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    const bool is_single = !option->get_positional() && option->get_items_expected_max() == 1;
+    if (is_single && option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw)
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+}
+
 // The verbs as CLI11 knows them, with what was given on the command line.
 class CommandLine {
  public:
@@ -76,6 +85,7 @@ CommandLine::CommandLine() {
   root_.add_option("--config", config_path_, "Settings file")->type_name("FILE");
   root_.add_flag("--no-color", no_colour_, "No colours on the terminal");
   for (SettingId id : kCommonSettings) add_setting_flag(root_, id);
+  let_last_count(root_);
   for (const VerbEntry& entry : verbs()) {
     CLI::App* const command = root_.add_subcommand(std::string(entry.name), std::string(entry.summary));
     command->fallthrough();
@@ -83,6 +93,7 @@ CommandLine::CommandLine() {
     std::unique_ptr<Verb> verb = entry.make();
     verb->declare(*command);
     for (SettingId id : verb->setting_flags()) add_setting_flag(*command, id);
+    let_last_count(*command);
     entries_.push_back({command, std::move(verb)});
   }
 }
@@ -97,7 +108,6 @@ void CommandLine::add_setting_flag(CLI::App& command, SettingId id) {
   }
   CLI::Option* const option =
       command.add_option(name, value.texts, help)->type_name(type_name(info.type))->expected(1);
-  // Of a list all are kept; of others the last counts, so that a script's flag can be overridden.
   option->multi_option_policy(info.type == SettingType::kList ? CLI::MultiOptionPolicy::TakeAll
                                                               : CLI::MultiOptionPolicy::TakeLast);
 }
@@ -164,6 +174,43 @@ std::string unknown_argument(CommandLine& line) {
          did_you_mean(given, std::vector<std::string_view>(names.begin(), names.end()));
 }
 
+// "config" without "show", or with "sho".
+std::string missing_verb(CommandLine& line) {
+  const CLI::App* const command = line.chosen_command();
+  const CLI::App& parent = command != nullptr ? *command : line.root();
+  std::vector<std::string> names;
+  for (const CLI::App* child : parent.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!child->get_group().empty()) names.push_back(child->get_name());
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  const std::vector<std::string> extras = line.root().remaining(true);
+  const auto word =
+      std::ranges::find_if(extras, [](const std::string& text) { return !text.starts_with('-'); });
+  if (word == extras.end()) return "a verb is missing, expected one of " + join(known, ", ");
+  return "unknown verb '" + *word + "'" + did_you_mean(*word, known);
+}
+
+// What CLI11 found wrong, in the words of all other messages. Its texts begin with the flag and a colon, or
+// have the flag in them.
+std::string parse_problem(CommandLine& line, const CLI::ParseError& error) {
+  std::string text = error.what();
+  const std::string flag = text.substr(0, text.find(':'));
+  switch (CLI::ExitCodes(error.get_exit_code())) {
+    case CLI::ExitCodes::ExtrasError:
+      return unknown_argument(line);
+    case CLI::ExitCodes::RequiredError:
+      return text.starts_with("A subcommand") ? missing_verb(line) : text;
+    case CLI::ExitCodes::ArgumentMismatch:
+      return flag + ": a value is missing";
+    case CLI::ExitCodes::ConversionError: {
+      const size_t begin = std::min(text.find("--"), text.size());
+      return text.substr(begin, text.find_first_of(" :=", begin) - begin) + ": no value is expected";
+    }
+    default:
+      return text;
+  }
+}
+
 // Prints help and the version, or says what is wrong. Returns the exit code.
 int parse_stopped(CommandLine& line, const CLI::ParseError& error, Console& console) {
   if (error.get_exit_code() == int(CLI::ExitCodes::Success)) {
@@ -177,9 +224,7 @@ int parse_stopped(CommandLine& line, const CLI::ParseError& error, Console& cons
   }
   const CLI::App* const command = line.chosen_command();
   const std::string verb = command != nullptr ? command->get_name() : "";
-  if (error.get_exit_code() == int(CLI::ExitCodes::ExtrasError))
-    return usage_error(console, unknown_argument(line), verb);
-  return usage_error(console, error.what(), verb);
+  return usage_error(console, parse_problem(line, error), verb);
 }
 
 std::optional<std::string> unknown_verb(std::span<const std::string> arguments) {
@@ -192,14 +237,33 @@ std::optional<std::string> unknown_verb(std::span<const std::string> arguments) 
   return "unknown verb '" + arguments[0] + "'" + did_you_mean(arguments[0], names);
 }
 
+Status use_failpoints(const LoadedSettings& settings) {
+  const Status set = set_failpoints(settings.values.debug.failpoints);
+  if (set.ok()) return {};
+  Error error = set.error();
+  error.code = ErrorCode::kConfigInvalid;
+  error.message = settings.origin(SettingId::kDebugFailpoints).where + ": " + error.message;
+  return error;
+}
+
 Result<LoadedSettings> prepare(const CommandLine& line, const Process& process) {
   const std::string path = line.chosen_verb()->reads_settings_file() ? line.config_path() : "/dev/null";
   TRY(LoadedSettings settings, load_settings({process.environment, path, line.setting_flags()}));
-  TRY_STATUS(set_failpoints(settings.values.debug.failpoints));
+  TRY_STATUS(use_failpoints(settings));
   configure_logging({.level = parse_log_level(settings.values.log.level).value_or(LogLevel::kInfo),
                      .format = settings.values.log.format == "json" ? LogFormat::kJson : LogFormat::kText,
                      .use_colour = process.console.use_colour});
+  // A server's worker has the same environment: once is enough.
+  if (line.chosen_verb()->reads_settings_file()) {
+    for (const std::string& warning : settings.warnings) warn(process.console, warning);
+  }
   return settings;
+}
+
+// Before anything else is read: a wrong flag is wrong whatever the settings file says.
+Status check_flags(const CommandLine& line) {
+  LoadedSettings none;
+  return apply_flags(none, line.setting_flags());
 }
 
 Result<int> run_verb(const CommandLine& line, const Process& process) {
@@ -225,6 +289,8 @@ int run_cli(std::span<const std::string> arguments, Process process) {
     return parse_stopped(line, error, process.console);
   }
   if (line.no_colour()) process.console.use_colour = false;
+  if (const Status flags = check_flags(line); !flags.ok())
+    return usage_error(process.console, flags.error().message, line.chosen_command()->get_name());
 
   const Result<int> result = run_verb(line, process);
   process.console.out.flush();

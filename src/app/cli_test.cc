@@ -9,8 +9,9 @@
 
 #include "app/console_fake.h"
 #include "app/http_server_fake.h"
-#include "base/temporary_folder_fake.h"
 #include "base/log.h"
+#include "base/temporary_folder_fake.h"
+#include "support/gguf_parts.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -92,7 +93,55 @@ TEST_F(CliTest, SaysWhichArgumentIsMissing) {
   EXPECT_EQ(run({"pull"}), 2);
   EXPECT_THAT(err_, HasSubstr("source is required"));
   EXPECT_EQ(run({"--no-color"}), 2);
+  EXPECT_THAT(err_, HasSubstr("a verb is missing, expected one of serve, run, pull"));
+  EXPECT_THAT(err_, Not(HasSubstr("engine-worker")));
   EXPECT_EQ(run({"config"}), 2);
+  EXPECT_THAT(err_, HasSubstr("a verb is missing, expected one of show, path (`llama-gpu config --help`"));
+  EXPECT_EQ(run({"config", "sho"}), 2);
+  EXPECT_THAT(err_, HasSubstr("unknown verb 'sho'; did you mean 'show'?"));
+}
+
+TEST_F(CliTest, RefusesEveryWrongFlagInTheSameWay) {
+  const std::string help = " (`llama-gpu run --help` shows what there is)\n";
+  EXPECT_EQ(run({"run", "x", "--threads", "many"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --threads: 'many' is not valid, expected an integer from 0 to 1024" + help);
+  EXPECT_EQ(run({"run", "x", "--threads", "-1"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --threads: '-1' is not valid, expected an integer from 0 to 1024" + help);
+  EXPECT_EQ(run({"run", "x", "--temperature", "5"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --temperature: '5' is not valid, expected a number from 0 to 2" + help);
+  EXPECT_EQ(run({"run", "x", "--max-tokens", "0"}), 2);
+  EXPECT_EQ(err_,
+            "llama-gpu: --max-tokens: '0' is not valid, expected an integer from 1 to 2147483647" + help);
+  EXPECT_EQ(run({"run", "x", "--top-p", "nan"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --top-p: 'nan' is not valid, expected a number from 0 to 1" + help);
+  EXPECT_EQ(run({"run", "x", "--seed"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --seed: a value is missing" + help);
+  EXPECT_EQ(run({"run", "x", "--threads"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --threads: a value is missing" + help);
+  EXPECT_EQ(run({"run", "x", "--insecure=perhaps"}), 2);
+  EXPECT_EQ(err_, "llama-gpu: --insecure: no value is expected" + help);
+  EXPECT_EQ(run({"list", "--models-dir", ""}), 2);
+  EXPECT_THAT(err_, HasSubstr("--models-dir: '' is not valid, expected a string that is not empty"));
+  EXPECT_EQ(run({"serve", "--host", "127.0.0.1:80"}), 2);
+  EXPECT_THAT(err_,
+              HasSubstr("--host: '127.0.0.1:80' is not valid, expected a host name or an IP address; give "
+                        "the port by --port"));
+}
+
+TEST_F(CliTest, LetsTheLastOfTwoEqualFlagsCount) {
+  EXPECT_EQ(run({"run", "nothing", "x", "--temperature", "2", "--temperature", "1"}), 66);
+  EXPECT_EQ(run({"config", "show", "--log-level", "error", "--log-level", "info"}), 0);
+  EXPECT_THAT(out_, HasSubstr("level = \"info\""));
+}
+
+TEST_F(CliTest, WarnsOfVariablesThatAreNoSettings) {
+  set({{"LLAMAGPU_PROT", "1"}});
+
+  EXPECT_EQ(run({"list"}), 0);
+
+  EXPECT_THAT(err_,
+              StartsWith("llama-gpu: warning: environment variable 'LLAMAGPU_PROT' is not a setting and is "
+                         "ignored; did you mean 'LLAMAGPU_PORT'?\n"));
 }
 
 TEST_F(CliTest, ShowsSettingsWithTheirOrigin) {
@@ -128,12 +177,15 @@ TEST_F(CliTest, RefusesAWrongSettingOfEverySource) {
   EXPECT_EQ(run({"list", "--config", folder_.write("c.toml", "[server]\nport = 0x\n")}), 78);
   EXPECT_THAT(err_, HasSubstr("c.toml:2:"));
   EXPECT_EQ(run({"list", "--config", folder_.path("missing.toml")}), 66);
-  EXPECT_EQ(run({"list", "--log-level", "loud"}), 78);
+  EXPECT_EQ(run({"list", "--log-level", "loud"}), 2);
   EXPECT_THAT(err_,
-              HasSubstr("--log-level: 'log.level' is 'loud', expected one of debug, info, warning, error"));
+              HasSubstr("--log-level: 'loud' is not valid, expected one of debug, info, warning, error"));
   set({{"LLAMAGPU_FAILPOINTS", "x=explode"}});
-  EXPECT_EQ(run({"list"}), 2);
-  EXPECT_THAT(err_, HasSubstr("failpoint 'x=explode'"));
+  EXPECT_EQ(run({"list"}), 78);
+  EXPECT_THAT(err_, HasSubstr("LLAMAGPU_FAILPOINTS: failpoint 'x=explode'"));
+  set({{"LLAMAGPU_HOST", "http://localhost"}});
+  EXPECT_EQ(run({"config", "show"}), 78);
+  EXPECT_THAT(err_, HasSubstr("give the port by --port"));
 }
 
 TEST_F(CliTest, ListsModels) {
@@ -154,14 +206,17 @@ TEST_F(CliTest, ListsModels) {
 }
 
 TEST_F(CliTest, PullsAFile) {
+  const std::string contents = test_support::GgufParts{}.bytes();
   const HttpServerFake server(
-      [](const HttpServerFake::Request& request) { return serve_file(request, "GGUFdata", "\"1\""); });
+      [&](const HttpServerFake::Request& request) { return serve_file(request, contents, "\"1\""); });
 
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf"}), 0);
   EXPECT_EQ(out_, folder_.path("models/m.gguf") + "\n");
   EXPECT_THAT(err_, HasSubstr("m.gguf: 100 %"));
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf"}), 0);
-  EXPECT_THAT(err_, HasSubstr("it is there already"));
+  EXPECT_THAT(err_, HasSubstr("it is there already\n"));
+  EXPECT_EQ(run({"pull", server.url() + "/m.gguf", "--force"}), 0);
+  EXPECT_THAT(err_, HasSubstr("100 %"));
   EXPECT_EQ(run({"pull", server.url() + "/m.gguf", "--replace", "--sha256", std::string(64, '0')}), 66);
   EXPECT_EQ(out_, "");
 }
@@ -169,7 +224,7 @@ TEST_F(CliTest, PullsAFile) {
 TEST_F(CliTest, EndsWithTheSignalsCode) {
   interrupts_.raise(SIGINT);
 
-  EXPECT_EQ(run({"pull", folder_.write("m.gguf", "GGUF")}), 130);
+  EXPECT_EQ(run({"pull", folder_.write("m.gguf", test_support::GgufParts{}.bytes())}), 130);
 }
 
 TEST_F(CliTest, SaysWhatAModelFileLacks) {

@@ -35,6 +35,11 @@ int report(Console& console, const Error& error) {
   return error_code_info(error.code).exit_code;
 }
 
+void warn(Console& console, std::string_view message) {
+  console.out.flush();
+  console.err << "llama-gpu: warning: " << escape_line(message) << std::endl;
+}
+
 ProgressBar::ProgressBar(Console& console, std::string label, uint64_t total_bytes)
     : console_(console), label_(std::move(label)), total_bytes_(total_bytes) {}
 

@@ -30,6 +30,9 @@ struct Console {
 // Writes "llama-gpu: MESSAGE" and the hint, one line, to err. Returns the exit code of the error's kind.
 int report(Console& console, const Error& error);
 
+// Writes "llama-gpu: warning: MESSAGE", one line, to err: what is odd and does not stop the program.
+void warn(Console& console, std::string_view message);
+
 // A bar on a terminal, a line at every tenth elsewhere; written to err. Ends its line when destroyed.
 class ProgressBar {
  public:

@@ -49,6 +49,14 @@ class Inbox final : public supervisor::GenerationObserver {
   News news_;  // guarded by mutex_
 };
 
+// A base model continues the text, as `run` has it.
+engine::Prompt prompt_for(const supervisor::ModelHost& host, const std::string& model,
+                          const std::string& text) {
+  const std::optional<supervisor::ServedModel> served = host.find_model(model);
+  if (served && served->info && !served->info->has_chat_template) return engine::TextPrompt{text};
+  return engine::ChatPrompt{{{"user", text}}};
+}
+
 }  // namespace
 
 Status show_first_answer(supervisor::ModelHost& host, const std::string& model, const std::string& prompt,
@@ -56,7 +64,7 @@ Status show_first_answer(supervisor::ModelHost& host, const std::string& model, 
   engine::GenerationRequest request;
   request.id = host.next_request_id();
   request.trace_id = "first-answer";
-  request.prompt = engine::ChatPrompt{{{"user", prompt}}};
+  request.prompt = prompt_for(host, model, prompt);
   request.sampling.temperature = 0;
   request.max_tokens = kMaxTokens;
   const engine::RequestId id = request.id;

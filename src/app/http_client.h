@@ -31,6 +31,7 @@ struct HttpRequest {
   std::vector<std::string> headers;  // "Name: value"
   // Takes the body of a 2xx answer as it comes; false ends the transfer. Other bodies are kept, up to 64 KiB.
   std::function<bool(const HttpResponse& so_far, std::string_view bytes)> on_body = {};
+  bool is_head = false;  // asks for the headers alone
   bool follow_redirects = false;
   bool allow_plain_http = false;  // also to other machines
   int64_t stall_seconds = 60;  // fewer than one byte a second for so long: the transfer failed; 0: no bound

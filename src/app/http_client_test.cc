@@ -35,6 +35,18 @@ TEST_F(HttpClientTest, GetsStatusHeadersAndBody) {
   EXPECT_EQ(server.requests()[0].headers.at("x-asked"), "1");
 }
 
+TEST_F(HttpClientTest, AsksForHeadersAlone) {
+  const HttpServerFake server([](const Request&) { return Reply{200, {}, "body"}; });
+
+  const Result<HttpResponse> response =
+      http_.send({.url = server.url() + "/", .body = {}, .headers = {}, .is_head = true});
+
+  ASSERT_TRUE(response.ok());
+  EXPECT_EQ(server.requests()[0].method, "HEAD");
+  EXPECT_EQ(response->header("content-length"), "4");
+  EXPECT_EQ(response->body, "");
+}
+
 TEST_F(HttpClientTest, PostsABody) {
   const HttpServerFake server([](const Request&) { return Reply{}; });
 

@@ -34,6 +34,8 @@ Interrupts::~Interrupts() {
   ::close(event_fd_);
 }
 
+bool Interrupts::ends_program() const { return signal_ != 0 && signal_ != SIGINT; }
+
 void Interrupts::raise(int signal) {
   signal_ = signal;
   ++count_;
@@ -63,6 +65,10 @@ void install_signal_handlers(Interrupts& interrupts) {
   // Without SA_RESTART, so that a read of the terminal ends.
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  // Whoever started the program with nohup wants it to outlive the terminal.
+  struct sigaction inherited{};
+  ::sigaction(SIGHUP, nullptr, &inherited);
+  if (inherited.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
 }
 
 }  // namespace llama_gpu::app

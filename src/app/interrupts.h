@@ -6,8 +6,8 @@
 
 namespace llama_gpu::app {
 
-// Whether somebody wants the program to stop: Ctrl-C or SIGTERM. Thread-safe; raise() also in a signal
-// handler.
+// Whether somebody wants the program to stop: Ctrl-C, SIGTERM or SIGHUP. Thread-safe; raise() also in a
+// signal handler.
 class Interrupts {
  public:
   Interrupts();
@@ -19,6 +19,8 @@ class Interrupts {
   const std::atomic<bool>& flag() const { return flag_; }
   // The last signal's number; 0: none came.
   int signal() const { return signal_; }
+  // Whether that was another than Ctrl-C, which may mean only what runs just now.
+  bool ends_program() const;
   // How many came since the start or clear().
   int count() const { return count_; }
 
@@ -36,7 +38,8 @@ class Interrupts {
   int event_fd_;
 };
 
-// Sends SIGINT and SIGTERM of this process to `interrupts`, which lives as long as the process.
+// Sends SIGINT, SIGTERM and, unless it is ignored (nohup), SIGHUP of this process to `interrupts`, which
+// lives as long as the process.
 void install_signal_handlers(Interrupts& interrupts);
 
 }  // namespace llama_gpu::app

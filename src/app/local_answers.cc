@@ -14,14 +14,26 @@ Result<AnswerEnd> LocalAnswers::answer(const std::vector<text::ChatMessage>& con
                                        const AnswerOptions& options,
                                        const std::function<void(std::string_view)>& on_text,
                                        const std::atomic<bool>& cancelled) {
+  return generate(engine::ChatPrompt{conversation}, options, on_text, cancelled);
+}
+
+Result<AnswerEnd> LocalAnswers::complete(const std::string& text, const AnswerOptions& options,
+                                         const std::function<void(std::string_view)>& on_text,
+                                         const std::atomic<bool>& cancelled) {
+  return generate(engine::TextPrompt{text}, options, on_text, cancelled);
+}
+
+Result<AnswerEnd> LocalAnswers::generate(engine::Prompt prompt, const AnswerOptions& options,
+                                         const std::function<void(std::string_view)>& on_text,
+                                         const std::atomic<bool>& cancelled) {
   if (cancelled) return AnswerEnd{engine::FinishReason::kCancelled, ""};
   engine::GenerationRequest request;
   request.id = next_id_++;
-  request.prompt = engine::ChatPrompt{conversation};
+  request.prompt = std::move(prompt);
   request.max_tokens = options.max_tokens;
   if (options.temperature) request.sampling.temperature = float(*options.temperature);
   if (options.top_p) request.sampling.top_p = float(*options.top_p);
-  request.sampling.seed = options.seed;
+  if (options.seed) request.sampling.seed = uint64_t(*options.seed);
   const engine::RequestId id = request.id;
   TRY(const engine::SubmitReceipt receipt, engine_->submit(std::move(request)));
 

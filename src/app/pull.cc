@@ -12,10 +12,12 @@
 #include <thread>
 #include <vector>
 
-#include "base/sha256.h"
+#include "app/present_file.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/strings.h"
+#include "formats/checkpoint.h"
 #include "formats/mapped_file.h"
 
 namespace llama_gpu::app {
@@ -23,6 +25,17 @@ namespace {
 
 // Space left free on the disk beside the file.
 constexpr uint64_t kDiskReserveBytes = 16 << 20;
+
+bool is_gguf_name(std::string_view path) { return to_lower(path).ends_with(".gguf"); }
+
+// Damage only: a model that this program cannot run is still what was asked for.
+Status check_gguf(const std::string& path) {
+  const auto checkpoint = formats::open_checkpoint(path);
+  if (checkpoint.ok()) return {};
+  if (checkpoint.error().code != ErrorCode::kUnsupportedModel) return checkpoint.error();
+  log_warning("this program cannot run the model", {{"reason", checkpoint.error().message}});
+  return {};
+}
 
 // One pull on its way. One thread.
 class Pull {
@@ -50,9 +63,10 @@ class Pull {
   Status attempt();
   Status take_response(const HttpResponse& response, uint64_t asked_from);
   Status begin_body(const HttpResponse& response, uint64_t asked_from);
-  Status check_room(uint64_t missing_bytes) const;
+  Status check_room() const;
   Status append(std::string_view bytes);
   Status verify() const;
+  Status check_model() const;
   Status remember_source(const HttpResponse& response) const;
   SourceNote read_note() const;
   Status start_over();
@@ -70,19 +84,9 @@ class Pull {
 };
 
 Result<std::optional<PulledFile>> Pull::already_there() const {
-  Result<File> file = File::open_for_reading(path_);
-  if (!file.ok() || options_.replace) return std::optional<PulledFile>();
-  TRY(const uint64_t size_bytes, file->size_bytes());
-  if (!options_.sha256.empty()) {
-    TRY(const std::string actual, sha256_of_file(path_, cancelled_));
-    if (actual != to_lower(options_.sha256)) {
-      return Error{
-          ErrorCode::kChecksumMismatch,
-          "'" + path_ + "' is there already, with the SHA-256 " + actual + " instead of " + options_.sha256,
-          "use --replace to fetch it again"};
-    }
-  }
-  return std::optional(PulledFile{path_, size_bytes, true});
+  if (options_.replace || !File::open_for_reading(path_).ok()) return std::optional<PulledFile>();
+  TRY(PulledFile file, compare_present_file(path_, options_, http_, cancelled_));
+  return std::optional(std::move(file));
 }
 
 Status Pull::lock_part() {
@@ -111,6 +115,7 @@ Result<PulledFile> Pull::run() {
     }
     return verified.error();
   }
+  TRY_STATUS(check_model());
   TRY_STATUS(part_.sync());
   TRY_STATUS(rename_durably(part_path(), path_));
   ::unlink(note_path().c_str());
@@ -130,12 +135,14 @@ Error Pull::add_resume_hint(Error error) const {
   return error;
 }
 
-Status Pull::check_room(uint64_t missing_bytes) const {
+Status Pull::check_room() const {
+  const uint64_t needed_bytes = total_bytes_ - std::min(total_bytes_, done_bytes_);
   TRY(const uint64_t free_bytes, free_disk_bytes(options_.folder));
-  if (free_bytes >= missing_bytes + kDiskReserveBytes) return {};
+  if (free_bytes >= needed_bytes + kDiskReserveBytes) return {};
+  const std::string needed = total_bytes_ == 0 ? "an unknown size" : format_size(needed_bytes);
   return Error{ErrorCode::kDiskFull,
-               fmt::format("not enough room in '{}': {} are missing of the file, {} are free",
-                           options_.folder, format_size(missing_bytes), format_size(free_bytes)),
+               fmt::format("not enough room in '{}': {} needed beside a reserve of {}, {} free",
+                           options_.folder, needed, format_size(kDiskReserveBytes), format_size(free_bytes)),
                "free some space, or choose a folder on another disk (models.dir)"};
 }
 
@@ -154,10 +161,11 @@ Status Pull::append(std::string_view bytes) {
 
 Status Pull::copy() {
   TRY_STATUS(formats::check_model_path(options_.source));
+  if (is_gguf_name(path_)) TRY_STATUS(check_gguf(options_.source));
   TRY(const File source, File::open_for_reading(options_.source));
   TRY(total_bytes_, source.size_bytes());
   TRY_STATUS(start_over());
-  TRY_STATUS(check_room(total_bytes_));
+  TRY_STATUS(check_room());
   std::vector<std::byte> chunk(size_t{4} << 20);
   for (;;) {
     if (cancelled_) return Error{ErrorCode::kCancelled, "stopped"};
@@ -238,7 +246,7 @@ Status Pull::begin_body(const HttpResponse& response, uint64_t asked_from) {
   const std::optional<int64_t> length = parse_integer(response.header("content-length"));
   total_bytes_ = length && *length > 0 ? done_bytes_ + uint64_t(*length) : 0;
   TRY_STATUS(remember_source(response));
-  return check_room(total_bytes_ - std::min(total_bytes_, done_bytes_));
+  return check_room();
 }
 
 Status Pull::take_response(const HttpResponse& response, uint64_t asked_from) {
@@ -263,6 +271,16 @@ Status Pull::take_response(const HttpResponse& response, uint64_t asked_from) {
   return {};
 }
 
+// Before it gets its name, so that no model is there that cannot be loaded.
+Status Pull::check_model() const {
+  if (!is_gguf_name(path_)) return {};
+  Status checked = check_gguf(part_path());
+  if (checked.ok()) return {};
+  Error error = std::move(checked).error();
+  error.hint += fmt::format("; what came is kept in '{}': remove that to fetch all of it again", part_path());
+  return error;
+}
+
 Status Pull::verify() const {
   if (!options_.sha256.empty()) {
     TRY(const std::string actual, sha256_of_file(part_path(), cancelled_));
@@ -275,13 +293,12 @@ Status Pull::verify() const {
   std::array<std::byte, 4> magic{};
   TRY(const size_t num_read, file.pread(magic, 0));
   const std::string_view text(reinterpret_cast<const char*>(magic.data()), num_read);
-  if (text == "GGUF") return {};
   if (trim(text).starts_with('<')) {
     return Error{ErrorCode::kModelInvalid,
                  "a web page came instead of a model from '" + options_.source + "'",
                  "it was removed: give the address of the file itself"};
   }
-  log_warning("the file is not a GGUF model", {{"path", path_}});
+  if (text != "GGUF" && !is_gguf_name(path_)) log_warning("the file is not a GGUF model", {{"path", path_}});
   return {};
 }
 

@@ -14,7 +14,12 @@
 //
 // What has arrived stands in NAME.part until it is whole, verified and renamed; NAME.part.source says where
 // it comes from. A pull that breaks off, is stopped or finds the disk full keeps both, and the next one goes
-// on from there (Range, with If-Range where the server gave an ETag); a wrong checksum removes both.
+// on from there (Range, with If-Range where the server gave an ETag); a wrong checksum removes both. A *.gguf
+// is read before it gets its name: its header, and that its tensors lie inside of it. One that is damaged or
+// cut short stays in NAME.part.
+//
+// A file of that name that is there already is compared: by the checksum where one is given, else with a
+// local source by its contents, with a remote one by its size.
 namespace llama_gpu::app {
 
 // What to bring, and how.
@@ -33,11 +38,12 @@ struct PullOptions {
 struct PulledFile {
   std::string path;
   uint64_t size_bytes = 0;
-  bool was_there = false;  // nothing had to be fetched
+  bool was_there = false;         // nothing had to be fetched
+  std::string not_compared = {};  // why what was there could not be compared with the source; empty: it was
 };
 
-// kDownloadFailed, kServerUnreachable, kChecksumMismatch, kDiskFull (with both sizes), kModelInvalid for a
-// web page instead of a file, kCancelled once `cancelled` is set.
+// kDownloadFailed, kServerUnreachable, kChecksumMismatch (also for another file of that name), kDiskFull
+// (with the sizes), kModelInvalid and kModelTruncated, kCancelled once `cancelled` is set.
 Result<PulledFile> pull(const PullOptions& options, const HttpClient& http,
                         const std::atomic<bool>& cancelled);
 

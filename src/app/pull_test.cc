@@ -8,9 +8,10 @@
 #include <filesystem>
 
 #include "app/http_server_fake.h"
+#include "base/failpoint.h"
 #include "base/sha256.h"
 #include "base/temporary_folder_fake.h"
-#include "base/failpoint.h"
+#include "support/gguf_parts.h"
 
 namespace llama_gpu::app {
 namespace {
@@ -20,7 +21,20 @@ using ::testing::HasSubstr;
 using Reply = HttpServerFake::Reply;
 using Request = HttpServerFake::Request;
 
-const std::string kContents = "GGUF" + std::string(300'000, 'x') + "end";
+// A GGUF file without tensors, and more bytes behind it.
+std::string gguf_file(const std::string& more) { return test_support::GgufParts{}.bytes() + more; }
+
+// The same with one tensor, whose last byte is missing.
+std::string cut_file() {
+  std::string bytes =
+      test_support::GgufParts{.declarations = {test_support::gguf_declaration("a", {8}, 0, 0)},
+                              .data = std::string(32, 'a')}
+          .bytes();
+  bytes.pop_back();
+  return bytes;
+}
+
+const std::string kContents = gguf_file(std::string(300'000, 'x') + "end");
 
 // A models folder, and pulls into it.
 class PullTest : public ::testing::Test {
@@ -95,7 +109,7 @@ TEST_F(PullTest, KeepsWhatCameAndGoesOnInTheNextPull) {
 TEST_F(PullTest, StartsOverWhereTheFileChangedMeanwhile) {
   folder_.write("old", "");
   int num_requests = 0;
-  const std::string other = "GGUF" + std::string(50'000, 'y');
+  const std::string other = gguf_file(std::string(50'000, 'y'));
   const HttpServerFake server([&](const Request& request) {
     if (++num_requests > 1) return serve_file(request, other, "\"v2\"");
     Reply reply = serve_file(request, kContents, "\"v1\"");
@@ -128,7 +142,7 @@ TEST_F(PullTest, NeverGoesOnBehindBytesOfAnotherSource) {
     if (is_broken) reply.cut_after = request.headers.contains("range") ? 0 : 1000;
     return reply;
   });
-  const std::string copy = folder_.write("m.gguf", "GGUF" + std::string(5000, 'y'));
+  const std::string copy = folder_.write("m.gguf", gguf_file(std::string(5000, 'y')));
   ASSERT_FALSE(pull_from(server.url() + "/m.gguf").ok());
   {
     // Breaks off when all of the copy stands in the part.
@@ -209,7 +223,89 @@ TEST_F(PullTest, DoesNothingWhereTheFileIsThere) {
   EXPECT_TRUE(again->was_there);
   EXPECT_EQ(other.error().code, ErrorCode::kChecksumMismatch);
   EXPECT_FALSE(replaced->was_there);
-  EXPECT_EQ(server.requests().size(), 2U);
+  ASSERT_EQ(server.requests().size(), 3U);
+  EXPECT_EQ(server.requests()[1].method, "HEAD");
+}
+
+TEST_F(PullTest, RefusesAnotherFileOfTheSameName) {
+  std::string contents = kContents;
+  const HttpServerFake server(
+      [&](const Request& request) { return serve_file(request, contents, "\"v1\""); });
+  ASSERT_TRUE(pull_from(server.url() + "/m.gguf").ok());
+  contents += "more";
+  std::string altered = kContents;
+  altered.back() = '!';
+
+  const Result<PulledFile> remote = pull_from(server.url() + "/m.gguf");
+  const Result<PulledFile> shorter = pull_from(folder_.write("m.gguf", gguf_file("")));
+  const Result<PulledFile> other = pull_from(folder_.write("m.gguf", altered));
+
+  for (const auto* result : {&remote, &shorter, &other}) {
+    ASSERT_FALSE(result->ok());
+    EXPECT_EQ(result->error().code, ErrorCode::kChecksumMismatch);
+    EXPECT_THAT(result->error().message, HasSubstr("is there already and is another file: it "));
+    EXPECT_THAT(result->error().hint, HasSubstr("--force"));
+  }
+  EXPECT_THAT(remote.error().message, HasSubstr("the source " + std::to_string(contents.size())));
+  EXPECT_THAT(other.error().message, HasSubstr("at byte " + std::to_string(kContents.size() - 1)));
+  EXPECT_EQ(this->contents("m.gguf"), kContents);
+  replace_ = true;
+  EXPECT_TRUE(pull_from(folder_.path("m.gguf")).ok());
+  EXPECT_EQ(this->contents("m.gguf"), altered);
+}
+
+TEST_F(PullTest, TakesTheSameFileForWhatItIs) {
+  const std::string source = folder_.write("m.gguf", kContents);
+  ASSERT_TRUE(pull_from(source).ok());
+
+  const Result<PulledFile> again = pull_from(source);
+
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_TRUE(again->was_there);
+  EXPECT_EQ(again->not_compared, "");
+}
+
+TEST_F(PullTest, SaysWhyItCouldNotCompare) {
+  const HttpServerFake server([](const Request& request) {
+    if (request.method == "HEAD") return Reply{405, {}, ""};
+    return serve_file(request, kContents, "\"v1\"");
+  });
+  ASSERT_TRUE(pull_from(server.url() + "/m.gguf").ok());
+
+  const Result<PulledFile> again = pull_from(server.url() + "/m.gguf");
+
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(again->not_compared, "the server answered 405");
+}
+
+TEST_F(PullTest, RefusesAModelThatIsCutShortAndKeepsWhatCame) {
+  const HttpServerFake server(
+      [](const Request& request) { return serve_file(request, cut_file(), "\"v1\""); });
+
+  const Result<PulledFile> file = pull_from(server.url() + "/m.gguf");
+
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.error().code, ErrorCode::kModelTruncated);
+  EXPECT_THAT(file.error().hint, HasSubstr("what came is kept in '" + models("m.gguf.part") + "'"));
+  EXPECT_FALSE(fs::exists(models("m.gguf")));
+  EXPECT_TRUE(fs::exists(models("m.gguf.part")));
+}
+
+TEST_F(PullTest, RefusesAModelOfThisMachineThatIsCutShort) {
+  const std::string source = folder_.write("m.gguf", cut_file());
+
+  const Result<PulledFile> file = pull_from(source);
+
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.error().code, ErrorCode::kModelTruncated);
+  EXPECT_THAT(file.error().message, HasSubstr("'" + source + "': tensor 'a'"));
+  EXPECT_EQ(num_files(), 0);
+}
+
+TEST_F(PullTest, BringsAModelThatThisProgramCannotRun) {
+  const std::string source = folder_.write("m.gguf", test_support::GgufParts{.version = 9}.bytes());
+
+  EXPECT_TRUE(pull_from(source).ok());
 }
 
 TEST_F(PullTest, CopiesAFileOfThisMachine) {
@@ -260,7 +356,7 @@ TEST_F(PullTest, LooksForRoomBeforeItFetches) {
 
   ASSERT_FALSE(file.ok());
   EXPECT_EQ(file.error().code, ErrorCode::kDiskFull);
-  EXPECT_THAT(file.error().message, HasSubstr("4.0 EB are missing of the file"));
+  EXPECT_THAT(file.error().message, HasSubstr("4.0 EB needed beside a reserve of 16.8 MB, "));
   EXPECT_EQ(num_files(), 0);
 }
 
@@ -288,10 +384,12 @@ TEST_F(PullTest, RefusesAWebPageAndAnEmptyFile) {
   const Result<PulledFile> empty = pull_from(server.url() + "/m.gguf");
   body = "some other format";
   const Result<PulledFile> other = pull_from(server.url() + "/m.gguf");
+  const Result<PulledFile> unnamed = pull_from(server.url() + "/m.bin");
 
   EXPECT_EQ(page.error().code, ErrorCode::kModelInvalid);
   EXPECT_EQ(empty.error().code, ErrorCode::kModelInvalid);
-  EXPECT_TRUE(other.ok());
+  EXPECT_EQ(other.error().code, ErrorCode::kModelInvalid);
+  EXPECT_TRUE(unnamed.ok());
 }
 
 TEST_F(PullTest, SaysThatThereIsNoServer) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/sse_reader.h"
+#include "base/limits.gen.h"
 #include "base/strings.h"
 
 namespace llama_gpu::app {
@@ -65,17 +66,44 @@ Result<HttpRequest> make_request(const RemoteServer& server, std::string_view pa
   return request;
 }
 
-std::string request_body(const std::string& model, const std::vector<text::ChatMessage>& conversation,
-                         const AnswerOptions& options) {
-  Json body = {{"model", model}, {"stream", true}, {"messages", Json::array()}};
-  for (const text::ChatMessage& message : conversation) {
-    body["messages"].push_back({{"role", message.role}, {"content", repair_utf8(message.content)}});
-  }
+void add_options(Json& body, const AnswerOptions& options) {
   if (options.max_tokens) body["max_tokens"] = *options.max_tokens;
   if (options.temperature) body["temperature"] = *options.temperature;
   if (options.top_p) body["top_p"] = *options.top_p;
   if (options.seed) body["seed"] = *options.seed;
+}
+
+std::string chat_body(const std::string& model, const std::vector<text::ChatMessage>& conversation,
+                      const AnswerOptions& options) {
+  Json body = {{"model", model}, {"stream", true}, {"messages", Json::array()}};
+  for (const text::ChatMessage& message : conversation) {
+    body["messages"].push_back({{"role", message.role}, {"content", repair_utf8(message.content)}});
+  }
+  add_options(body, options);
   return body.dump();
+}
+
+std::string completion_body(const std::string& model, const std::string& text, const AnswerOptions& options) {
+  // The protocol's own default is 16 tokens; in the terminal an answer goes on until it ends, as in a chat.
+  Json body = {{"model", model},
+               {"stream", true},
+               {"prompt", repair_utf8(text)},
+               {"max_tokens", limits::kCompletionMaxTokens.max}};
+  add_options(body, options);
+  return body.dump();
+}
+
+RemoteModel remote_model(const Json& json) {
+  const Json& meta = member(json, "meta");
+  const Json& vocab_size = member(meta, "vocab_size");
+  const Json& has_template = member(meta, "has_chat_template");
+  RemoteModel model{.id = text_of(member(json, "id"))};
+  if (vocab_size.is_number_integer()) model.vocab_size = vocab_size.get<int64_t>();
+  if (has_template.is_boolean()) model.has_chat_template = has_template.get<bool>();
+  if (const Json& aliases = member(json, "aliases"); aliases.is_array()) {
+    for (const Json& alias : aliases) model.aliases.push_back(text_of(alias));
+  }
+  return model;
 }
 
 }  // namespace
@@ -92,11 +120,7 @@ Result<std::vector<RemoteModel>> remote_models(const HttpClient& http, const Rem
   const Json json = parse_json(body);
   std::vector<RemoteModel> models;
   if (const Json& data = member(json, "data"); data.is_array()) {
-    for (const Json& model : data) {
-      const Json& vocab_size = member(member(model, "meta"), "vocab_size");
-      models.push_back(
-          {text_of(member(model, "id")), vocab_size.is_number_integer() ? vocab_size.get<int64_t>() : 0});
-    }
+    for (const Json& model : data) models.push_back(remote_model(model));
   }
   return models;
 }
@@ -140,21 +164,31 @@ Result<AnswerEnd> RemoteAnswers::answer(const std::vector<text::ChatMessage>& co
                                         const AnswerOptions& options,
                                         const std::function<void(std::string_view)>& on_text,
                                         const std::atomic<bool>& cancelled) {
+  return generate("/v1/chat/completions", chat_body(model_.id, conversation, options), on_text, cancelled);
+}
+
+Result<AnswerEnd> RemoteAnswers::complete(const std::string& text, const AnswerOptions& options,
+                                          const std::function<void(std::string_view)>& on_text,
+                                          const std::atomic<bool>& cancelled) {
+  return generate("/v1/completions", completion_body(model_.id, text, options), on_text, cancelled);
+}
+
+Result<AnswerEnd> RemoteAnswers::generate(std::string_view path, std::string body,
+                                          const std::function<void(std::string_view)>& on_text,
+                                          const std::atomic<bool>& cancelled) const {
   AnswerEnd end;
   const HttpClient http(environment_, cancelled);
-  const Status status =
-      stream_events(http, server_, "/v1/chat/completions", request_body(model_, conversation, options),
-                    [&](std::string_view data) {
-                      const Json json = parse_json(data);
-                      const Json& choice = first_of(member(json, "choices"));
-                      const std::string text = text_of(member(member(choice, "delta"), "content"));
-                      if (!text.empty()) on_text(text);
-                      end.text += text;
-                      if (text_of(member(choice, "finish_reason")) == "length") {
-                        end.reason = engine::FinishReason::kLength;
-                      }
-                      return true;
-                    });
+  const Status status = stream_events(http, server_, path, std::move(body), [&](std::string_view data) {
+    const Json json = parse_json(data);
+    const Json& choice = first_of(member(json, "choices"));
+    // A chat's choice has the first of these, a completion's the second.
+    const std::string text =
+        text_of(member(member(choice, "delta"), "content")) + text_of(member(choice, "text"));
+    if (!text.empty()) on_text(text);
+    end.text += text;
+    if (text_of(member(choice, "finish_reason")) == "length") end.reason = engine::FinishReason::kLength;
+    return true;
+  });
   if (!status.ok() && status.error().code == ErrorCode::kCancelled) {
     end.reason = engine::FinishReason::kCancelled;
     return end;

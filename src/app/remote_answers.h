@@ -24,7 +24,9 @@ RemoteServer remote_server(std::string url, std::string api_key);
 // What a server serves.
 struct RemoteModel {
   std::string id;
-  int64_t vocab_size = 0;  // 0: it does not say
+  int64_t vocab_size = 0;         // 0: it does not say
+  bool has_chat_template = true;  // also where it does not say
+  std::vector<std::string> aliases = {};
 };
 // All models; kServerUnreachable, kInvalidValue where the key would go unencrypted, or the server's own
 // error.
@@ -42,17 +44,26 @@ Status stream_events(const HttpClient& http, const RemoteServer& server, std::st
 // Answers with a model of a server. One thread.
 class RemoteAnswers final : public AnswerSource {
  public:
-  RemoteAnswers(const Environment& environment, RemoteServer server, std::string model)
+  RemoteAnswers(const Environment& environment, RemoteServer server, RemoteModel model)
       : environment_(environment), server_(std::move(server)), model_(std::move(model)) {}
 
+  bool has_chat_template() const override { return model_.has_chat_template; }
   Result<AnswerEnd> answer(const std::vector<text::ChatMessage>& conversation, const AnswerOptions& options,
                            const std::function<void(std::string_view)>& on_text,
                            const std::atomic<bool>& cancelled) override;
+  Result<AnswerEnd> complete(const std::string& text, const AnswerOptions& options,
+                             const std::function<void(std::string_view)>& on_text,
+                             const std::atomic<bool>& cancelled) override;
 
  private:
+  // What a request to a route of OpenAI's protocol generates.
+  Result<AnswerEnd> generate(std::string_view path, std::string body,
+                             const std::function<void(std::string_view)>& on_text,
+                             const std::atomic<bool>& cancelled) const;
+
   const Environment& environment_;
   RemoteServer server_;
-  std::string model_;
+  RemoteModel model_;
 };
 
 }  // namespace llama_gpu::app

@@ -26,7 +26,7 @@ class RemoteAnswersTest : public ::testing::Test {
  protected:
   Result<AnswerEnd> ask(Reply reply) {
     const HttpServerFake server([&](const Request&) { return reply; });
-    RemoteAnswers source(environment_, remote_server(server.url() + "/v1/", "key"), "m");
+    RemoteAnswers source(environment_, remote_server(server.url() + "/v1/", "key"), RemoteModel{"m"});
     Result<AnswerEnd> end = source.answer(
         {{"user", "Hi \xFF"}}, {.max_tokens = 5, .temperature = 0.5, .top_p = 0.9, .seed = 7},
         [&](std::string_view text) { streamed_ += text; }, cancelled_);
@@ -53,6 +53,29 @@ TEST_F(RemoteAnswersTest, StreamsTheAnswer) {
   EXPECT_EQ(requests_[0].body,
             "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hi \uFFFD\"}],"
             "\"max_tokens\":5,\"temperature\":0.5,\"top_p\":0.9,\"seed\":7}");
+}
+
+TEST_F(RemoteAnswersTest, ContinuesAText) {
+  const HttpServerFake server([&](const Request&) {
+    return Reply{200, {}, "data: {\"choices\":[{\"text\":\" upon\"}]}\n\ndata: [DONE]\n\n"};
+  });
+  RemoteAnswers source(environment_, remote_server(server.url(), ""), RemoteModel{"m"});
+
+  const Result<AnswerEnd> end =
+      source.complete("Once", {}, [&](std::string_view text) { streamed_ += text; }, cancelled_);
+  ASSERT_TRUE(source
+                  .complete(
+                      "Once", {.max_tokens = 5, .temperature = {}, .top_p = {}, .seed = {}},
+                      [](std::string_view) {}, cancelled_)
+                  .ok());
+
+  ASSERT_TRUE(end.ok()) << end.error().message;
+  EXPECT_EQ(end->text, " upon");
+  EXPECT_EQ(streamed_, " upon");
+  EXPECT_EQ(server.requests()[0].target, "/v1/completions");
+  EXPECT_EQ(server.requests()[0].body,
+            R"({"model":"m","stream":true,"prompt":"Once","max_tokens":2147483647})");
+  EXPECT_THAT(server.requests()[1].body, HasSubstr(R"("max_tokens":5)"));
 }
 
 TEST_F(RemoteAnswersTest, GivesTheServersErrorWithItsCode) {
@@ -96,7 +119,8 @@ TEST(RemoteServer, IsReadInEveryForm) {
 // A server with one model, for the list and the bench.
 Reply serve_model(const Request& request) {
   if (request.target == "/v1/models") {
-    return {200, {}, R"({"object":"list","data":[{"id":"m","meta":{"vocab_size":1000}},{"id":"n"}]})"};
+    return {200, {}, R"({"object":"list","data":[{"id":"m","meta":{"vocab_size":1000}},
+      {"id":"n","aliases":["base"],"meta":{"has_chat_template":false}}]})"};
   }
   return {200, {}, "data: {\"choices\":[{\"text\":\"x\"}]}\n\ndata: [DONE]\n\n"};
 }
@@ -110,7 +134,10 @@ TEST(RemoteModels, AreListed) {
   ASSERT_EQ(models.size(), 2U);
   EXPECT_EQ(models[0].id, "m");
   EXPECT_EQ(models[0].vocab_size, 1000);
+  EXPECT_TRUE(models[0].has_chat_template);
   EXPECT_EQ(models[1].vocab_size, 0);
+  EXPECT_FALSE(models[1].has_chat_template);
+  EXPECT_EQ(models[1].aliases, std::vector<std::string>{"base"});
 }
 
 TEST(RemoteModels, GiveTheServersError) {

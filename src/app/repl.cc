@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/repl.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <csignal>
 
+#include "app/answer_parameters.h"
 #include "base/strings.h"
 
 namespace llama_gpu::app {
 namespace {
 
 constexpr std::string_view kQuotes = "\"\"\"";
-constexpr std::array<std::string_view, 4> kCommands = {"/bye", "/clear", "/help", "/system"};
+constexpr std::array<std::string_view, 6> kCommands = {"/bye", "/clear", "/help", "/set", "/show", "/system"};
 
 constexpr std::string_view kHelp =
-    "  /clear         forget the conversation\n"
-    "  /system TEXT   another system prompt, and forget the conversation\n"
-    "  /bye           end (also Ctrl-D)\n"
-    "  \"\"\"            begins and ends a prompt of several lines\n"
-    "  Ctrl-C         stops an answer\n";
+    "  /set NAME VALUE  temperature, top_p, max_tokens or seed, or \"default\" for each; system\n"
+    "  /show            what is set\n"
+    "  /clear           forget the conversation\n"
+    "  /system TEXT     another system prompt, and forget the conversation\n"
+    "  /bye             end (also Ctrl-D)\n"
+    "  \"\"\"              begins and ends a prompt of several lines\n"
+    "  Ctrl-C           stops an answer\n";
 
 }  // namespace
 
@@ -57,8 +62,7 @@ std::optional<std::string> Repl::read_prompt() {
       std::optional<std::string> quoted = read_quoted(trim(line.text).substr(kQuotes.size()));
       if (quoted) return quoted;
     }
-    // SIGTERM ends also a chat.
-    if (parts_.interrupts.signal() == SIGTERM) return std::nullopt;
+    if (parts_.interrupts.ends_program()) return std::nullopt;
     parts_.interrupts.clear();
     parts_.console.err << "\n(/bye or Ctrl-D ends the chat)" << std::endl;
   }
@@ -71,8 +75,11 @@ bool Repl::run_command(const std::string& line) {
     clear();
     parts_.console.err << "the conversation is forgotten" << std::endl;
   } else if (name == "/system") {
-    system_ = trim(argument);
-    clear();
+    set_system(trim(argument));
+  } else if (name == "/set") {
+    set(trim(argument));
+  } else if (name == "/show") {
+    show();
   } else if (name == "/help" || name == "/?") {
     parts_.console.err << kHelp << std::flush;
   } else {
@@ -82,28 +89,85 @@ bool Repl::run_command(const std::string& line) {
   return true;
 }
 
-void Repl::answer(std::string prompt) {
-  Console& console = parts_.console;
-  conversation_.push_back({"user", std::move(prompt)});
-  Result<AnswerEnd> end = parts_.source.answer(
-      conversation_, options_, [&](std::string_view text) { console.out << text << std::flush; },
-      parts_.interrupts.flag());
-  console.out << std::endl;
-  if (!end.ok()) {
-    // The question is taken back, so that the next one does not fail for the same reason.
-    conversation_.pop_back();
-    report(console, end.error());
+void Repl::set(std::string_view argument) {
+  const auto [name, value] = split_once(argument, ' ');
+  if (name == "system") return set_system(trim(value));
+  if (name == "parameter") return set(trim(value));  // as other programs have it
+  if (trim(value).empty()) {
+    parts_.console.err << "/set needs a name and a value, such as /set temperature 0.7" << std::endl;
     return;
   }
-  conversation_.push_back({"assistant", std::move(end->text)});
-  if (end->reason == engine::FinishReason::kLength) console.err << "(cut at the token limit)" << std::endl;
-  if (end->reason == engine::FinishReason::kCancelled) console.err << "(stopped)" << std::endl;
+  const Status status = set_parameter(options_, name, trim(value));
+  if (!status.ok()) report(parts_.console, status.error());
+}
+
+void Repl::set_system(std::string_view text) {
+  if (!parts_.source.has_chat_template()) {
+    parts_.console.err << "this model has no chat template that could place a system prompt" << std::endl;
+    return;
+  }
+  system_ = text;
+  clear();
+}
+
+void Repl::show() {
+  std::ostream& err = parts_.console.err;
+  for (const auto& [name, text] : parameter_texts(options_)) err << fmt::format("  {:<12} {}\n", name, text);
+  err << fmt::format("  {:<12} {}\n", "system", system_.empty() ? "none" : escape_line(system_))
+      << std::flush;
+}
+
+Result<AnswerEnd> Repl::ask(std::string prompt) {
+  const auto print = [&](std::string_view text) { parts_.console.out << text << std::flush; };
+  const std::atomic<bool>& cancelled = parts_.interrupts.flag();
+  if (!parts_.source.has_chat_template()) return parts_.source.complete(prompt, options_, print, cancelled);
+  conversation_.push_back({"user", std::move(prompt)});
+  Result<AnswerEnd> end = parts_.source.answer(conversation_, options_, print, cancelled);
+  if (end.ok()) {
+    conversation_.push_back({"assistant", end->text});
+  } else {
+    // The question is taken back, so that the next one does not fail for the same reason.
+    conversation_.pop_back();
+  }
+  return end;
+}
+
+void Repl::report_failure(Error error) {
+  const bool has_history = !conversation_.empty() && conversation_.back().role == "assistant";
+  if (error.code == ErrorCode::kContextLengthExceeded && has_history) {
+    error.hint = "/clear forgets the conversation and makes room";
+  }
+  report(parts_.console, error);
+}
+
+void Repl::say_how_it_ended(engine::FinishReason reason) {
+  std::ostream& err = parts_.console.err;
+  if (reason == engine::FinishReason::kCancelled) err << "(stopped)" << std::endl;
+  if (reason != engine::FinishReason::kLength) return;
+  if (options_.max_tokens) {
+    err << "(cut at the token limit)" << std::endl;
+  } else {
+    err << (conversation_.empty() ? "(the context is full)"
+                                  : "(the context is full: /clear forgets the conversation)")
+        << std::endl;
+  }
+}
+
+void Repl::answer(std::string prompt) {
+  Result<AnswerEnd> end = ask(std::move(prompt));
+  parts_.console.out << std::endl;
+  if (!end.ok()) return report_failure(std::move(end).error());
+  say_how_it_ended(end->reason);
   if (parts_.interrupts.signal() == SIGINT) parts_.interrupts.clear();
 }
 
 int Repl::run() {
   parts_.console.err << "/help lists the commands, Ctrl-D ends" << std::endl;
-  while (parts_.interrupts.signal() != SIGTERM) {
+  if (!parts_.source.has_chat_template()) {
+    parts_.console.err << "no chat template: each prompt is continued as it is, without those before"
+                       << std::endl;
+  }
+  while (!parts_.interrupts.ends_program()) {
     std::optional<std::string> prompt = read_prompt();
     if (!prompt) break;
     const std::string_view text = trim(*prompt);
@@ -118,7 +182,7 @@ int Repl::run() {
     }
   }
   parts_.console.err << std::endl;
-  return parts_.interrupts.signal() == SIGTERM ? 128 + SIGTERM : 0;
+  return parts_.interrupts.ends_program() ? 128 + parts_.interrupts.signal() : 0;
 }
 
 }  // namespace llama_gpu::app

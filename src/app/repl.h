@@ -14,7 +14,8 @@
 namespace llama_gpu::app {
 
 // A conversation in the terminal. Lines are prompts, but for /commands; """ begins and ends one of several
-// lines. Ctrl-C stops an answer, Ctrl-D or /bye ends the conversation. One thread.
+// lines. Ctrl-C stops an answer, Ctrl-D or /bye ends the conversation. A model without a chat template
+// continues each prompt by itself. One thread.
 class Repl {
  public:
   // What it talks with, and how. Everything outlives it.
@@ -39,7 +40,14 @@ class Repl {
   // Whether to go on.
   bool run_command(const std::string& line);
   void answer(std::string prompt);
+  Result<AnswerEnd> ask(std::string prompt);
+  void say_how_it_ended(engine::FinishReason reason);
+  void report_failure(Error error);
   void clear();
+  // "temperature 0.7", or "system TEXT".
+  void set(std::string_view argument);
+  void set_system(std::string_view text);
+  void show();
 
   Parts parts_;
   AnswerOptions options_;

@@ -19,16 +19,25 @@ using ::testing::Not;
 // Answers with the last message and keeps what it was asked.
 class Echo final : public AnswerSource {
  public:
-  Result<AnswerEnd> answer(const std::vector<text::ChatMessage>& conversation, const AnswerOptions&,
+  bool has_chat_template() const override { return has_template; }
+  Result<AnswerEnd> complete(const std::string& text, const AnswerOptions& options,
+                             const std::function<void(std::string_view)>& on_text,
+                             const std::atomic<bool>& cancelled) override {
+    return answer({{"text", text}}, options, on_text, cancelled);
+  }
+  Result<AnswerEnd> answer(const std::vector<text::ChatMessage>& conversation, const AnswerOptions& options,
                            const std::function<void(std::string_view)>& on_text,
                            const std::atomic<bool>&) override {
     asked.push_back(conversation);
+    asked_with = options;
     if (conversation.back().content == "fail") return Error{ErrorCode::kContextLengthExceeded, "too long"};
     on_text("you said " + conversation.back().content);
     return AnswerEnd{reason, "you said " + conversation.back().content};
   }
 
   std::vector<std::vector<text::ChatMessage>> asked;
+  AnswerOptions asked_with;
+  bool has_template = true;
   engine::FinishReason reason = engine::FinishReason::kStop;
 };
 
@@ -50,9 +59,9 @@ class EditorFake final : public LineEditor {
 
 class ReplTest : public ::testing::Test {
  protected:
-  int run(std::initializer_list<std::string> lines, std::string system = "") {
+  int run(std::initializer_list<std::string> lines, std::string system = "", AnswerOptions options = {}) {
     for (const std::string& line : lines) editor_.lines.push_back({LineEditor::End::kLine, line});
-    return Repl({source_, editor_, console_.console, interrupts_}, {}, std::move(system)).run();
+    return Repl({source_, editor_, console_.console, interrupts_}, options, std::move(system)).run();
   }
 
   Echo source_;
@@ -103,9 +112,50 @@ TEST_F(ReplTest, TakesAQuestionBackThatFailed) {
   EXPECT_THAT(source_.asked[1], ElementsAre(text::ChatMessage{"user", "again"}));
 }
 
+TEST_F(ReplTest, SaysHowToMakeRoomWhereTheConversationFillsTheContext) {
+  run({"fail"});
+  EXPECT_THAT(console_.err.str(), Not(HasSubstr("/clear forgets")));
+  run({"one", "fail"});
+  EXPECT_THAT(console_.err.str(),
+              HasSubstr("llama-gpu: too long (/clear forgets the conversation and makes room)"));
+}
+
+TEST_F(ReplTest, SetsAndShowsParameters) {
+  run({"/set temperature 0.5", "/set parameter seed 7", "/set system be brief", "/show", "/set top_p 3",
+       "/set", "one", "/set temperature default", "/show", "/help"});
+
+  EXPECT_EQ(source_.asked_with.temperature, 0.5);
+  EXPECT_EQ(source_.asked_with.seed, 7);
+  EXPECT_THAT(source_.asked[0],
+              ElementsAre(text::ChatMessage{"system", "be brief"}, text::ChatMessage{"user", "one"}));
+  const std::string err = console_.err.str();
+  EXPECT_THAT(err, HasSubstr("  temperature  0.5\n  top_p        default\n  max_tokens   default\n"
+                             "  seed         7\n  system       be brief\n"));
+  EXPECT_THAT(err, HasSubstr("top_p: '3' is not valid, expected a number from 0 to 1"));
+  EXPECT_THAT(err, HasSubstr("/set needs a name and a value"));
+  EXPECT_THAT(err, HasSubstr("  temperature  default\n"));
+  EXPECT_THAT(err, HasSubstr("/set NAME VALUE"));
+}
+
+TEST_F(ReplTest, ContinuesEachPromptByItselfWhereThereIsNoTemplate) {
+  source_.has_template = false;
+  source_.reason = engine::FinishReason::kLength;
+
+  run({"one", "two", "/system be brief", "fail"});
+
+  EXPECT_THAT(source_.asked[0], ElementsAre(text::ChatMessage{"text", "one"}));
+  EXPECT_THAT(source_.asked[1], ElementsAre(text::ChatMessage{"text", "two"}));
+  EXPECT_THAT(console_.err.str(), HasSubstr("no chat template: each prompt is continued as it is"));
+  EXPECT_THAT(console_.err.str(), HasSubstr("(the context is full)"));
+  EXPECT_THAT(console_.err.str(), HasSubstr("no chat template that could place a system prompt"));
+  EXPECT_THAT(console_.err.str(), HasSubstr("llama-gpu: too long\n"));
+}
+
 TEST_F(ReplTest, SaysWhyAnAnswerEndedEarly) {
   source_.reason = engine::FinishReason::kLength;
   run({"one"});
+  EXPECT_THAT(console_.err.str(), HasSubstr("(the context is full: /clear forgets the conversation)"));
+  run({"one"}, "", {.max_tokens = 5, .temperature = {}, .top_p = {}, .seed = {}});
   source_.reason = engine::FinishReason::kCancelled;
   run({"two"});
 
@@ -123,10 +173,12 @@ TEST_F(ReplTest, GoesOnAfterCtrlCAtThePrompt) {
   EXPECT_EQ(console_.out.str(), "you said one\n");
 }
 
-TEST_F(ReplTest, EndsOnSigterm) {
+TEST_F(ReplTest, EndsOnSigtermAndHangup) {
   interrupts_.raise(SIGTERM);
-
   EXPECT_EQ(run({"one"}), 128 + SIGTERM);
+
+  interrupts_.raise(SIGHUP);
+  EXPECT_EQ(run({"one"}), 128 + SIGHUP);
 }
 
 TEST_F(ReplTest, RefusesWhatIsNotUtf8) {

@@ -19,9 +19,9 @@ struct ModelPlan {
 };
 
 // The models that `serve` was asked for: `names` by library name, alias or path (empty: the default model),
-// with the aliases of the settings and of --alias (NAME, where one model was asked for, or NAME=MODEL). One
-// that cannot be found does not stop the others. kModelNotFound where none can, kInvalidValue for an alias of
-// no model that was asked for, kConfigInvalid.
+// with the aliases of the settings and of --alias (NAME, where one model was asked for, or NAME=MODEL, where
+// MODEL may be the id it is served with). One that cannot be found does not stop the others. kModelNotFound
+// where none can, kInvalidValue for an --alias of no model that was asked for.
 Result<ModelPlan> plan_models(const Settings& settings, const std::vector<std::string>& names,
                               const std::vector<std::string>& aliases);
 

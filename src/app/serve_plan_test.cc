@@ -78,6 +78,32 @@ TEST_F(ServePlanTest, GivesAliasesOfFlagsAndSettingsToTheirModels) {
   EXPECT_THAT(plan_models(settings_, {"one"}, {"one"})->specs.front().aliases, ElementsAre("first"));
 }
 
+TEST_F(ServePlanTest, GivesAliasesToAModelThatIsServedByItsPath) {
+  const TemporaryFolder other;
+  const std::string path = other.write("Else.Q4_1.gguf", "x");
+  settings_.models.aliases = {"set=else"};
+
+  const auto plan =
+      plan_models(settings_, {path, "one"},
+                  {"by-id=else", "by-path=" + path, "by-other-path=" + other.path() + "/./Else.Q4_1.gguf"});
+
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_THAT(plan->specs[0].aliases, ElementsAre("set", "by-id", "by-path", "by-other-path"));
+  EXPECT_THAT(plan->specs[1].aliases, IsEmpty());
+  EXPECT_THAT(plan->refused, IsEmpty());
+}
+
+TEST_F(ServePlanTest, NamesAnAliasOfTheSettingsThatIsOfNoModel) {
+  settings_.models.aliases = {"gone=missing", "idle=two"};
+
+  const auto plan = plan_models(settings_, {"one"}, {});
+
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->refused.size(), 1U);
+  EXPECT_THAT(plan->refused[0].message,
+              HasSubstr("models.aliases: 'gone' is left out: there is no model 'missing'"));
+}
+
 TEST_F(ServePlanTest, NeverGivesTheAliasOfAModelThatIsLeftOutToAnother) {
   EXPECT_THAT(plan_models(settings_, {"one", "missing.gguf"}, {"mine"}).error().message,
               HasSubstr("does not say of which model"));
@@ -102,8 +128,13 @@ TEST_F(ServePlanTest, RefusesAnAliasOfNoServedModel) {
               HasSubstr("does not say of which model"));
   EXPECT_THAT(plan_models(settings_, {"one"}, {"x=two"}).error().message,
               HasSubstr("is of 'two', which is not served"));
+  EXPECT_EQ(plan_models(settings_, {"one"}, {"x=two"}).error().hint, "served: 'one'");
   EXPECT_EQ(plan_models(settings_, {"one"}, {"x=three"}).error().code, ErrorCode::kModelNotFound);
-  EXPECT_EQ(plan_models(settings_, {"one"}, {"=x"}).error().code, ErrorCode::kConfigInvalid);
+  EXPECT_THAT(plan_models(settings_, {"one"}, {"x=three"}).error().message,
+              HasSubstr("--alias 'x': there is no model 'three'"));
+  EXPECT_EQ(plan_models(settings_, {"one"}, {"=x"}).error().message,
+            "--alias: '=x' is not valid, expected NAME or NAME=MODEL");
+  EXPECT_EQ(plan_models(settings_, {"one"}, {"=x"}).error().code, ErrorCode::kInvalidValue);
 }
 
 TEST(ServePlan, StartsTheServerAsTheSettingsSay) {

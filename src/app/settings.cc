@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "app/setting_checks.h"
 #include "base/file.h"
 #include "base/strings.h"
 
@@ -12,7 +13,10 @@ namespace {
 constexpr uint64_t kMaxConfigFileBytes = 1 << 20;  // a settings file is a page or two
 constexpr uint64_t kMaxSecretFileBytes = 4096;     // holds one key
 
+constexpr std::string_view kVariablePrefix = "LLAMAGPU_";
+
 std::string expected_text(const SettingInfo& info) {
+  if (info.check != SettingCheck::kNone) return std::string(expected_by(info.check));
   const std::string range = "from " + std::to_string(info.min) + " to " + std::to_string(info.max);
   switch (info.type) {
     case SettingType::kInteger:
@@ -75,18 +79,52 @@ Status apply_variable(LoadedSettings& settings, SettingId id, const Environment&
       return set_from_text(settings, id, value, {SettingSource::kEnvironment, std::string(name)});
     }
     if (!info.is_secret) continue;
-    TRY(std::optional<std::string> secret, read_secret_file(environment, name));
+    TRY(const std::optional<std::string> secret, read_secret_file(environment, name));
     if (secret) {
-      return set_string(settings, id, *std::move(secret),
-                        {SettingSource::kEnvironment, std::string(name) + "_FILE"});
+      return set_string(settings, id, *secret, {SettingSource::kEnvironment, std::string(name) + "_FILE"});
     }
   }
   return {};
 }
 
-// Names with two underscores can only be meant as settings; others may belong to tests and scripts.
+// "LLAMAGPU_PORT" for "LLAMAGPU_PROT" and for "LLAMAGPU_SERVER_PORT".
+std::optional<std::string> nearest_variable(std::string_view name) {
+  const std::string wanted = to_lower(name.substr(kVariablePrefix.size()));
+  std::vector<std::string_view> short_names;
+  for (const SettingInfo& info : kSettings) {
+    if (!info.short_env.empty()) short_names.push_back(info.short_env.substr(kVariablePrefix.size()));
+  }
+  if (const auto nearest = nearest_name(wanted, short_names)) return std::string(kVariablePrefix) + *nearest;
+  const std::optional<SettingId> id = find_setting(nearest_setting(wanted).value_or(""));
+  if (!id) return std::nullopt;
+  return std::string(variables_of(setting_info(*id)).back());
+}
+
+// Whether it is no setting and may stand in the environment all the same.
+bool is_other_variable(std::string_view name) {
+  return std::ranges::any_of(kOtherVariables, [&](std::string_view other) {
+    return other.ends_with('*') ? name.starts_with(other.substr(0, other.size() - 1)) : name == other;
+  });
+}
+
+bool is_setting_variable(std::string_view name) {
+  const std::vector<std::string> secrets = secret_variables();
+  return std::ranges::find(secrets, name) != secrets.end() ||
+         std::ranges::any_of(kSettings, [&](const SettingInfo& info) {
+           return name == info.env || (name == info.short_env && !name.empty());
+         });
+}
+
+void warn_of_variable(LoadedSettings& settings, std::string_view name) {
+  if (!name.starts_with(kVariablePrefix) || is_setting_variable(name) || is_other_variable(name)) return;
+  const std::optional<std::string> nearest = nearest_variable(name);
+  settings.warnings.push_back("environment variable " + in_quotes(name) + " is not a setting and is ignored" +
+                              (nearest ? "; did you mean '" + *nearest + "'?" : ""));
+}
+
+// Names with two underscores can only be meant as settings; others may belong to another program.
 Status check_variable_name(std::string_view name) {
-  if (!name.starts_with("LLAMAGPU_") || name.find("__") == std::string_view::npos) return {};
+  if (!name.starts_with(kVariablePrefix) || name.find("__") == std::string_view::npos) return {};
   std::vector<std::string_view> known;
   std::string_view base = name;
   if (base.ends_with("_FILE")) base.remove_suffix(5);
@@ -124,6 +162,14 @@ std::vector<std::string> secret_variables() {
 
 Error bad_setting(SettingId id, std::string_view got, const SettingOrigin& origin) {
   const SettingInfo& info = setting_info(id);
+  if (origin.source == SettingSource::kFlag) {
+    const std::string shown = info.is_secret         ? "the value"
+                              : got.starts_with("'") ? std::string(got)
+                                                     : in_quotes(got);
+    return Error{ErrorCode::kInvalidValue,
+                 place_text(origin) + shown + " is not valid, expected " + expected_text(info),
+                 std::string(info.help), std::string(info.key)};
+  }
   const std::string value = info.is_secret ? "not valid" : std::string(got);
   return Error{
       ErrorCode::kConfigInvalid,
@@ -152,7 +198,7 @@ Status set_boolean(LoadedSettings& settings, SettingId id, bool value, SettingOr
   return {};
 }
 
-Status set_string(LoadedSettings& settings, SettingId id, std::string value, SettingOrigin origin) {
+Status set_string(LoadedSettings& settings, SettingId id, std::string_view value, SettingOrigin origin) {
   const SettingInfo& info = setting_info(id);
   if (info.type == SettingType::kSize) {
     const std::optional<int64_t> size = parse_size(value);
@@ -161,7 +207,8 @@ Status set_string(LoadedSettings& settings, SettingId id, std::string value, Set
   }
   const SettingField field = setting_field(settings.values, id);
   std::string* const* const target = std::get_if<std::string*>(&field);
-  if (target == nullptr || !is_valid_utf8(value) || value.find('\0') != std::string::npos) {
+  std::optional<std::string> plain = checked_text(info.check, value);
+  if (target == nullptr || !plain || !is_valid_utf8(value) || value.find('\0') != std::string::npos) {
     return bad_setting(id, in_quotes(value), origin);
   }
   if (info.type == SettingType::kChoice && std::ranges::find(info.choices, value) == info.choices.end()) {
@@ -169,7 +216,7 @@ Status set_string(LoadedSettings& settings, SettingId id, std::string value, Set
     error.message += did_you_mean(value, info.choices);
     return error;
   }
-  **target = std::move(value);
+  **target = *std::move(plain);
   remember(settings, id, std::move(origin));
   return {};
 }
@@ -179,6 +226,9 @@ Status set_list(LoadedSettings& settings, SettingId id, std::vector<std::string>
   const SettingField field = setting_field(settings.values, id);
   std::vector<std::string>* const* const target = std::get_if<std::vector<std::string>*>(&field);
   if (target == nullptr) return bad_setting(id, "a list", origin);
+  for (const std::string& item : value) {
+    if (!checked_text(setting_info(id).check, item)) return bad_setting(id, in_quotes(item), origin);
+  }
   **target = std::move(value);
   remember(settings, id, std::move(origin));
   return {};
@@ -212,7 +262,7 @@ Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view te
     case SettingType::kChoice:
       break;
   }
-  return set_string(settings, id, std::string(text), std::move(origin));
+  return set_string(settings, id, text, std::move(origin));
 }
 
 std::optional<SettingId> find_setting(std::string_view key) {
@@ -242,7 +292,10 @@ std::optional<std::string> nearest_setting(std::string_view key) {
 }
 
 Status apply_environment(LoadedSettings& settings, const Environment& environment) {
-  for (const auto& [name, value] : environment.all()) TRY_STATUS(check_variable_name(name));
+  for (const auto& [name, value] : environment.all()) {
+    TRY_STATUS(check_variable_name(name));
+    if (!value.empty()) warn_of_variable(settings, name);
+  }
   for (size_t i = 0; i < kSettings.size(); ++i) {
     TRY_STATUS(apply_variable(settings, static_cast<SettingId>(i), environment));
   }
@@ -287,6 +340,15 @@ std::string setting_text(const LoadedSettings& settings, SettingId id) {
   if (const auto* truth = std::get_if<bool*>(&field)) return **truth ? "true" : "false";
   const std::vector<std::string>& list = **std::get_if<std::vector<std::string>*>(&field);
   return join(std::vector<std::string_view>(list.begin(), list.end()), ",");
+}
+
+std::string given_flags(const LoadedSettings& settings, std::span<const SettingId> ids) {
+  std::string flags;
+  for (const SettingId id : ids) {
+    if (settings.origin(id).source != SettingSource::kFlag) continue;
+    flags.append(flags.empty() ? "" : ", ").append(setting_info(id).flag);
+  }
+  return flags;
 }
 
 std::string origin_text(const SettingOrigin& origin) {

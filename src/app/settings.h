@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,7 @@ struct LoadedSettings {
   std::array<SettingOrigin, kSettings.size()> origins;
   std::string config_path;  // of the file that was read, or would have been
   bool has_config_file = false;
+  std::vector<std::string> warnings;  // of what is odd and was ignored, one sentence each
 
   const SettingOrigin& origin(SettingId id) const { return origins[static_cast<size_t>(id)]; }
 };
@@ -47,7 +49,7 @@ struct SettingSources {
 };
 
 // kConfigInvalid for a wrong name or value, saying where it stands, what was expected and the nearest right
-// name; kFileNotFound for a file that was asked for and is not there.
+// name (kInvalidValue where that is a flag); kFileNotFound for a file that was asked for and is not there.
 Result<LoadedSettings> load_settings(const SettingSources& sources);
 
 // One source after the other, for load_settings and its tests and fuzzer.
@@ -67,19 +69,22 @@ std::optional<std::string> nearest_setting(std::string_view key);
 
 // The value as text for people; a secret that is set reads "(set)".
 std::string setting_text(const LoadedSettings& settings, SettingId id);
+// Those of the settings that were given as flags: "--threads, --ctx-size", or "".
+std::string given_flags(const LoadedSettings& settings, std::span<const SettingId> ids);
 // "default", "file /path/config.toml:3:8", "environment LLAMAGPU_PORT", "flag --port"
 std::string origin_text(const SettingOrigin& origin);
 
-// Puts a value in its place. Shared by the sources; kConfigInvalid "PLACE: 'KEY' is VALUE, expected ...".
+// Puts a value in its place. Shared by the sources; errors as bad_setting.
 Status set_integer(LoadedSettings& settings, SettingId id, int64_t value, SettingOrigin origin);
 Status set_boolean(LoadedSettings& settings, SettingId id, bool value, SettingOrigin origin);
-Status set_string(LoadedSettings& settings, SettingId id, std::string value, SettingOrigin origin);
+Status set_string(LoadedSettings& settings, SettingId id, std::string_view value, SettingOrigin origin);
 Status set_list(LoadedSettings& settings, SettingId id, std::vector<std::string> value, SettingOrigin origin);
 // From text that has no type of its own: environment and flags. A list is split at commas.
 Status set_from_text(LoadedSettings& settings, SettingId id, std::string_view text, SettingOrigin origin);
 
-// The error for a value that is not what the setting takes. `got` describes the value; that of a secret is
-// never shown.
+// The error for a value that is not what the setting takes: kConfigInvalid "PLACE: 'KEY' is VALUE, expected
+// ...", of a flag kInvalidValue "--FLAG: VALUE is not valid, expected ...". `got` describes the value; that
+// of a secret is never shown.
 Error bad_setting(SettingId id, std::string_view got, const SettingOrigin& origin);
 
 }  // namespace llama_gpu::app

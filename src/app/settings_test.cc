@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "app/backends.h"
 #include "base/temporary_folder_fake.h"
 
 namespace llama_gpu::app {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -79,12 +81,16 @@ TEST(Settings, SayWhatWasExpectedOfAValue) {
             "c.toml:2:8: 'server.port' is '8484', expected an integer from 0 to 65535");
   EXPECT_EQ(toml_error("[server]\nport = 1.5\n"),
             "c.toml:2:8: 'server.port' is a decimal number, expected an integer from 0 to 65535");
-  EXPECT_EQ(toml_error("[server]\nhost = 1979-05-27\n"),
-            "c.toml:2:8: 'server.host' is a date or time, expected a string");
-  EXPECT_EQ(toml_error("[server]\nhost = true\n"), "c.toml:2:8: 'server.host' is true, expected a string");
+  EXPECT_EQ(
+      toml_error("[server]\nhost = 1979-05-27\n"),
+      "c.toml:2:8: 'server.host' is a date or time, expected a host name or an IP address; give the port by "
+      "--port");
+  EXPECT_EQ(toml_error("[engine]\nbackend = true\n"),
+            "c.toml:2:11: 'engine.backend' is true, expected one of cpu, reference");
   EXPECT_EQ(toml_error("[server]\nport = []\n"),
             "c.toml:2:8: 'server.port' is a list, expected an integer from 0 to 65535");
-  EXPECT_EQ(toml_error("[server.host]\nx = 1\n"), "c.toml:1:1: 'server.host' is a table, expected a string");
+  EXPECT_EQ(toml_error("[server.api_key]\nx = 1\n"),
+            "c.toml:1:1: 'server.api_key' is not valid, expected a string");
   EXPECT_EQ(toml_error("[server]\ninsecure_no_auth = \"yes\"\n"),
             "c.toml:2:20: 'server.insecure_no_auth' is 'yes', expected true or false");
   EXPECT_EQ(toml_error("[server]\nallowed_hosts = [\"a\", 7]\n"),
@@ -98,6 +104,38 @@ TEST(Settings, SayWhatWasExpectedOfAValue) {
   EXPECT_THAT(toml_error("[server]\nmax_body_bytes = \"lots\"\n"),
               HasSubstr("expected a size in bytes from 1024"));
   EXPECT_THAT(toml_error("[models]\ndir = \"a\\u0000b\"\n"), HasSubstr("expected a string"));
+}
+
+TEST(Settings, CheckWhatATextSays) {
+  EXPECT_EQ(toml_error("[models]\naliases = [\"a=b\",\n  \"rubbish\"]\n"),
+            "c.toml:3:3: 'models.aliases' is 'rubbish', expected a list of strings, each NAME=MODEL");
+  EXPECT_EQ(toml_error("[models.aliases]\na = \"b\"\n"),
+            "c.toml:1:1: 'models.aliases' is a table, expected a list of strings, each NAME=MODEL");
+  EXPECT_EQ(toml_error("[models]\ndir = \"\"\n"),
+            "c.toml:2:7: 'models.dir' is '', expected a string that is not empty");
+  EXPECT_THAT(toml_error("[server]\nhost = \"\"\n"), HasSubstr("'server.host' is '', expected a host name"));
+  EXPECT_EQ(toml_error("[engine]\nbackend = \"gpu\"\n"),
+            "c.toml:2:11: 'engine.backend' is 'gpu', expected one of cpu, reference; did you mean 'cpu'?");
+  EXPECT_EQ(
+      environment_error({{"LLAMAGPU_HOST", "127.0.0.1:9000"}}),
+      "LLAMAGPU_HOST: 'server.host' is '127.0.0.1:9000', expected a host name or an IP address; give the "
+      "port by --port");
+  EXPECT_THAT(environment_error({{"LLAMAGPU_MODELS__ALIASES", "a=b,c"}}), HasSubstr("is 'c', expected"));
+}
+
+TEST(Settings, TakeAnAddressInBrackets) {
+  LoadedSettings settings;
+
+  ASSERT_TRUE(apply_environment(settings, Environment({{"LLAMAGPU_HOST", "[::1]"}})).ok());
+
+  EXPECT_EQ(settings.values.server.host, "::1");
+}
+
+TEST(Settings, ChooseAmongTheBackendsOfThisProgram) {
+  const auto choices = setting_info(SettingId::kEngineBackend).choices;
+  const std::vector<std::string> names = make_backends().names();
+
+  EXPECT_EQ(std::vector<std::string>(choices.begin(), choices.end()), names);
 }
 
 TEST(Settings, NameWhatStandsWhereASectionOrAnItemShould) {
@@ -164,6 +202,30 @@ TEST(Settings, RefuseWrongVariables) {
   EXPECT_THAT(environment_error({{"LLAMAGPU_SERVER__PORT_FILE", "x"}}), HasSubstr("is not a setting"));
 }
 
+// What is said of a variable that is no setting; empty where it is none of ours, or known.
+std::string warning_of(const std::string& name) {
+  LoadedSettings settings;
+  EXPECT_TRUE(apply_environment(settings, Environment::of_variables({{name, "1"}})).ok()) << name;
+  return settings.warnings.empty() ? "" : settings.warnings.front();
+}
+
+TEST(Settings, WarnOfVariablesThatAreNone) {
+  EXPECT_EQ(
+      warning_of("LLAMAGPU_PROT"),
+      "environment variable 'LLAMAGPU_PROT' is not a setting and is ignored; did you mean 'LLAMAGPU_PORT'?");
+  EXPECT_THAT(warning_of("LLAMAGPU_SERVER_PORT"), HasSubstr("did you mean 'LLAMAGPU_PORT'?"));
+  EXPECT_THAT(warning_of("LLAMAGPU_THREADS"), HasSubstr("did you mean 'LLAMAGPU_ENGINE__THREADS'?"));
+  EXPECT_THAT(warning_of("LLAMAGPU_QUITE_ANOTHER_THING"), EndsWith("is ignored"));
+  EXPECT_THAT(warning_of("LLAMAGPU_"), HasSubstr("is not a setting"));
+}
+
+TEST(Settings, WarnOfNoVariableThatIsKnown) {
+  for (const char* name : {"LLAMAGPU_CONFIG", "LLAMAGPU_MODELS", "LLAMAGPU_PORT", "LLAMAGPU_TEST_MODEL",
+                           "LLAMAGPU_FUZZ_SECONDS", "LLAMAGPU_SOAK_SECONDS", "LLAMAGPU_BIN", "PATH"}) {
+    EXPECT_EQ(warning_of(name), "");
+  }
+}
+
 TEST(Settings, ReadSecretsFromFiles) {
   const TemporaryFolder folder;
   const std::string path = folder.write("key", "top-secret\n");
@@ -193,8 +255,30 @@ TEST(Settings, NameTheFlagOfAWrongValue) {
   const Status status = apply_flags(settings, {{SettingId::kEngineThreads, "-1"}});
 
   ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().message, "--threads: 'engine.threads' is -1, expected an integer from 0 to 1024");
+  EXPECT_EQ(status.error().code, ErrorCode::kInvalidValue);
+  EXPECT_EQ(status.error().message, "--threads: '-1' is not valid, expected an integer from 0 to 1024");
   EXPECT_EQ(status.error().param, "engine.threads");
+}
+
+TEST(Settings, KnowWhichFlagsWereGiven) {
+  LoadedSettings settings;
+  const SettingId ids[] = {SettingId::kEngineThreads, SettingId::kEngineBackend, SettingId::kEngineCtxSize};
+  EXPECT_EQ(given_flags(settings, ids), "");
+
+  ASSERT_TRUE(apply_environment(settings, Environment({{"LLAMAGPU_ENGINE__BACKEND", "cpu"}})).ok());
+  ASSERT_TRUE(
+      apply_flags(settings, {{SettingId::kEngineThreads, "1"}, {SettingId::kEngineCtxSize, "64"}}).ok());
+
+  EXPECT_EQ(given_flags(settings, ids), "--threads, --ctx-size");
+}
+
+TEST(Settings, NeverShowTheSecretOfAFlag) {
+  LoadedSettings settings;
+
+  const Status status = apply_flags(settings, {{SettingId::kServerApiKey, "hush\xFF"}});
+
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message, "--api-key: the value is not valid, expected a string");
 }
 
 TEST(Settings, WantTheFileThatWasNamed) {

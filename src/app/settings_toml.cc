@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/setting_checks.h"
 #include "app/settings.h"
 #include "base/strings.h"
 
@@ -50,7 +51,9 @@ Result<std::vector<std::string>> read_list(SettingId id, const toml::array& arra
   std::vector<std::string> items;
   for (const toml::node& item : array) {
     const auto* const text = item.as_string();
-    if (text == nullptr) return bad_setting(id, value_text(item), origin_at(path, item.source().begin));
+    if (text == nullptr || !checked_text(setting_info(id).check, text->get())) {
+      return bad_setting(id, value_text(item), origin_at(path, item.source().begin));
+    }
     items.push_back(text->get());
   }
   return items;

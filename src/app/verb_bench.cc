@@ -6,6 +6,7 @@
 
 #include "app/backends.h"
 #include "app/bench.h"
+#include "app/flag_checks.h"
 #include "app/model_library.h"
 #include "app/verbs.h"
 #include "base/strings.h"
@@ -18,6 +19,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kBenchSettings = {SettingId::kEngineThreads, SettingId::kEngineCtxSize,
                                        SettingId::kEngineBackend, SettingId::kEngineKvTokens,
                                        SettingId::kServerApiKey};
+// Those of them that a server decides for itself.
+constexpr std::span<const SettingId> kLocalBenchSettings = std::span(kBenchSettings).first(4);
 
 std::string figure_text(const BenchFigure& figure, double value) {
   if (figure.name.ends_with("bytes_per_second")) return format_size(uint64_t(value)) + "/s";
@@ -31,16 +34,16 @@ class BenchVerb final : public Verb {
   void declare(CLI::App& command) override {
     command.add_option("model", model_, "Model, default " + std::string(kDefaultModelId))->type_name("MODEL");
     command.add_option("--prompt", work_.prompt_tokens, "Tokens of each prompt")
-        ->check(CLI::Range(1, 1 << 24))
+        ->transform(integer_in({1, 1 << 24}))
         ->capture_default_str();
     command.add_option("--generate", work_.generate_tokens, "Tokens sampled from each stream")
-        ->check(CLI::Range(1, 1 << 24))
+        ->transform(integer_in({1, 1 << 24}))
         ->capture_default_str();
     command.add_option("--streams", work_.streams, "Sequences at once")
-        ->check(CLI::Range(1, 1024))
+        ->transform(integer_in({1, 1024}))
         ->capture_default_str();
     command.add_option("--repeat", work_.repeats, "Times that all is measured")
-        ->check(CLI::Range(1, 1000))
+        ->transform(integer_in({1, 1000}))
         ->capture_default_str();
     command.add_option("--url", url_, "Measure this running server over HTTP");
     command.add_flag("--insecure", insecure_, "With --url: send the API key over plain http, too");
@@ -77,6 +80,8 @@ class BenchVerb final : public Verb {
   }
 
   Result<BenchReport> remote(VerbContext& context) const {
+    const std::string flags = given_flags(context.settings, kLocalBenchSettings);
+    if (!flags.empty()) warn(context.console, flags + ": no effect with --url, where the server decides");
     const HttpClient http(context.environment, context.interrupts.flag());
     RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
     server.allow_plain_key = insecure_;

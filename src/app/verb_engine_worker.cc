@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "app/backends.h"
+#include "app/flag_checks.h"
 #include "app/verbs.h"
 #include "app/version.h"
 #include "base/failpoint.h"
@@ -16,7 +17,7 @@ class EngineWorkerVerb final : public Verb {
   void declare(CLI::App& command) override {
     command.add_option("--fd", fd_, "Socket to the server, inherited")
         ->required()
-        ->check(CLI::Range(3, 1 << 20));
+        ->transform(integer_in({3, 1 << 20}));
     command.add_option("--failpoints", failpoints_, "Those of the server's settings");
   }
 

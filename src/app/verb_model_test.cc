@@ -11,8 +11,8 @@
 #include "app/cli.h"
 #include "app/console_fake.h"
 #include "app/http_server_fake.h"
-#include "base/temporary_folder_fake.h"
 #include "base/log.h"
+#include "base/temporary_folder_fake.h"
 #include "support/tiny_model.h"
 
 namespace llama_gpu::app {
@@ -83,7 +83,7 @@ TEST_F(ModelVerbTest, RunNamesAMissingModelAndBackend) {
   EXPECT_EQ(run({"run", "tinny", "x"}), 66);
   EXPECT_THAT(err_, HasSubstr("did you mean 'tiny'?"));
   EXPECT_EQ(run({"run", "tiny", "x", "--backend", "gpu"}), 2);
-  EXPECT_THAT(err_, HasSubstr("unknown backend 'gpu', this program has 'cpu', 'reference'"));
+  EXPECT_THAT(err_, HasSubstr("--backend: 'gpu' is not valid, expected one of cpu, reference"));
 }
 
 TEST_F(ModelVerbTest, RunEndsWithTheSignalsCode) {
@@ -104,8 +104,50 @@ TEST_F(ModelVerbTest, RunAsksAServer) {
   EXPECT_EQ(out_, "Hi\n");
   EXPECT_THAT(server.requests()[1].body, StartsWith("{\"model\":\"served\""));
   EXPECT_EQ(run({"run", "mine", "hello", "--url", server.url(), "--api-key", "k"}), 0);
-  EXPECT_THAT(server.requests()[2].body, StartsWith("{\"model\":\"mine\""));
-  EXPECT_EQ(server.requests()[2].headers.at("authorization"), "Bearer k");
+  EXPECT_THAT(server.requests()[3].body, StartsWith("{\"model\":\"mine\""));
+  EXPECT_EQ(server.requests()[3].headers.at("authorization"), "Bearer k");
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(ModelVerbTest, RunWarnsOfFlagsThatAServerDoesNotHear) {
+  const HttpServerFake server([](const HttpServerFake::Request& request) {
+    if (request.target == "/v1/models") return HttpServerFake::Reply{404, {}, ""};
+    return HttpServerFake::Reply{200, {}, "data: [DONE]\n\n"};
+  });
+
+  EXPECT_EQ(run({"run", "m", "hello", "--url", server.url(), "--threads", "1", "--ctx-size", "64"}), 0);
+  EXPECT_EQ(err_,
+            "llama-gpu: warning: --threads, --ctx-size: no effect with --url, where the server decides\n");
+}
+
+TEST_F(ModelVerbTest, RunContinuesATextWhereAServersModelHasNoTemplate) {
+  const HttpServerFake server([](const HttpServerFake::Request& request) {
+    if (request.target == "/v1/models") {
+      return HttpServerFake::Reply{
+          200, {}, R"({"data":[{"id":"base","aliases":["b"],"meta":{"has_chat_template":false}}]})"};
+    }
+    return HttpServerFake::Reply{200, {}, "data: {\"choices\":[{\"text\":\" upon\"}]}\n\ndata: [DONE]\n\n"};
+  });
+
+  for (const char* name : {"base", "b"}) {
+    EXPECT_EQ(run({"run", name, "Once", "--url", server.url()}), 0);
+    EXPECT_EQ(out_, " upon\n");
+    EXPECT_EQ(err_, "no chat template: continuing the text as it is\n");
+    EXPECT_EQ(server.requests().back().target, "/v1/completions");
+    EXPECT_THAT(server.requests().back().body, StartsWith("{\"model\":\"" + std::string(name) + "\""));
+  }
+  EXPECT_EQ(run({"run", "base", "Once", "--url", server.url(), "--system", "be brief"}), 2);
+}
+
+TEST_F(ModelVerbTest, RunContinuesATextWhereTheModelHasNoTemplate) {
+  const std::string base = folder_.path("Base.Q8_0.gguf");
+  ASSERT_TRUE(
+      test_support::write_tiny_llama(base, {.tokenizer = test_support::TinyTokenizer::kSentencePiece}).ok());
+
+  ASSERT_EQ(run({"run", "base", "hello", "--max-tokens", "8", "--temperature", "0"}), 0) << err_;
+  EXPECT_EQ(err_, "no chat template: continuing the text as it is\n");
+  EXPECT_EQ(run({"run", "base", "hello", "--system", "be brief"}), 2);
+  EXPECT_THAT(err_, HasSubstr("--system: this model has no chat template"));
 }
 
 TEST_F(ModelVerbTest, RunSaysThatNoServerAnswers) {

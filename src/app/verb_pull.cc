@@ -18,11 +18,12 @@ class PullVerb final : public Verb {
         ->required()
         ->type_name("URL|PATH");
     command.add_option("--sha256", sha256_, "Refuse the file unless it has this SHA-256")->type_name("HEX");
-    command.add_flag("--replace", replace_, "Also where a file of that name is there already");
+    command.add_flag("--force,--replace", replace_, "Replace a file of that name that is there already");
     command.footer(
         "What has arrived is kept in NAME.part when a pull breaks off, is stopped or finds the disk full; "
-        "the next\n"
-        "pull of the same source goes on from there. A file whose SHA-256 is wrong is removed.");
+        "the\n"
+        "next pull of the same source goes on from there. A file whose SHA-256 is wrong is removed. Of a\n"
+        "GGUF file the header and the places of its tensors are checked before it gets its name.");
   }
 
   Result<int> run(VerbContext& context) override {
@@ -40,7 +41,7 @@ class PullVerb final : public Verb {
     Result<PulledFile> file = pull(options, http, context.interrupts.flag());
     bar.reset();
     if (!file.ok()) return std::move(file).error();
-    if (file->was_there) context.console.err << "it is there already" << std::endl;
+    if (file->was_there) say_that_it_was_there(context.console, *file);
     context.console.out << file->path << "\n";
     return 0;
   }
@@ -49,6 +50,13 @@ class PullVerb final : public Verb {
   std::string label() const {
     const Result<std::string> name = file_name_of_source(source_);
     return name.ok() ? *name : "file";
+  }
+
+  static void say_that_it_was_there(Console& console, const PulledFile& file) {
+    console.err << "it is there already";
+    if (!file.not_compared.empty())
+      console.err << ", not compared with the source: " << escape_line(file.not_compared);
+    console.err << std::endl;
   }
 
   std::string source_;

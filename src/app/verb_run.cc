@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
 #include "app/backends.h"
+#include "app/flag_checks.h"
 #include "app/local_answers.h"
 #include "app/model_library.h"
 #include "app/remote_answers.h"
@@ -18,6 +20,8 @@ constexpr size_t kMaxPromptBytes = size_t{64} << 20;
 
 constexpr std::array kRunSettings = {SettingId::kEngineThreads, SettingId::kEngineCtxSize,
                                      SettingId::kEngineBackend, SettingId::kServerApiKey};
+// Those of them that a server decides for itself.
+constexpr std::span<const SettingId> kLocalRunSettings = std::span(kRunSettings).first(3);
 
 // Answers one prompt, from the command line or standard input, or chats when there is none.
 class RunVerb final : public Verb {
@@ -30,12 +34,13 @@ class RunVerb final : public Verb {
     command.add_flag("--insecure", insecure_, "With --url: send the API key over plain http, too");
     command.add_option("--system", system_, "System prompt");
     command.add_option("--max-tokens", options_.max_tokens, "Most tokens of an answer")
-        ->check(CLI::Range(1, 1 << 30));
+        ->transform(integer_in(limits::kMaxTokens));
     command.add_option("--temperature", options_.temperature, "0: always the most likely token")
-        ->check(CLI::Range(0.0, 2.0));
+        ->transform(number_in(limits::kTemperature));
     command.add_option("--top-p", options_.top_p, "Share of probability to choose from")
-        ->check(CLI::Range(0.0, 1.0));
-    command.add_option("--seed", options_.seed, "Makes an answer repeatable");
+        ->transform(number_in(limits::kTopP));
+    command.add_option("--seed", options_.seed, "Makes an answer repeatable")
+        ->transform(integer_in(limits::kSeed));
   }
 
   std::span<const SettingId> setting_flags() const override { return kRunSettings; }
@@ -43,8 +48,16 @@ class RunVerb final : public Verb {
   Result<int> run(VerbContext& context) override {
     TRY(const std::optional<std::string> prompt, read_prompt(context.console));
     TRY(const std::unique_ptr<AnswerSource> source, make_source(context));
+    if (!source->has_chat_template() && !system_.empty()) {
+      return Error{ErrorCode::kInvalidValue,
+                   "--system: this model has no chat template that could place a system prompt",
+                   "begin the prompt with that text", "system"};
+    }
     if (!prompt) return chat(context, *source);
-    return answer(context, *source, *prompt);
+    if (source->has_chat_template()) return print(context, ask(context, *source, *prompt));
+    context.console.err << "no chat template: continuing the text as it is" << std::endl;
+    return print(context,
+                 source->complete(*prompt, options_, printer(context.console), context.interrupts.flag()));
   }
 
  private:
@@ -67,7 +80,11 @@ class RunVerb final : public Verb {
   }
 
   Result<std::unique_ptr<AnswerSource>> make_source(VerbContext& context) const {
-    if (!url_.empty()) return make_remote(context);
+    if (!url_.empty()) {
+      const std::string flags = given_flags(context.settings, kLocalRunSettings);
+      if (!flags.empty()) warn(context.console, flags + ": no effect with --url, where the server decides");
+      return make_remote(context);
+    }
     const Settings& settings = context.settings.values;
     const ModelLibrary library(settings.models.dir, settings.models.aliases);
     TRY(const StoredModel model, library.find(model_.empty() ? kDefaultModelId : std::string_view(model_)));
@@ -80,27 +97,45 @@ class RunVerb final : public Verb {
   Result<std::unique_ptr<AnswerSource>> make_remote(VerbContext& context) const {
     RemoteServer server = remote_server(url_, context.settings.values.server.api_key);
     server.allow_plain_key = insecure_;
-    std::string model = model_;
-    if (model.empty()) {
-      const HttpClient http(context.environment, context.interrupts.flag());
-      TRY(const std::vector<RemoteModel> models, remote_models(http, server));
-      if (models.empty())
-        return Error{ErrorCode::kModelNotFound, "the server at '" + url_ + "' serves no model"};
-      model = models.front().id;
-    }
+    TRY(const RemoteModel model, choose_model(context, server));
     return std::unique_ptr<AnswerSource>(std::make_unique<RemoteAnswers>(context.environment, server, model));
   }
 
-  Result<int> answer(VerbContext& context, AnswerSource& source, const std::string& prompt) const {
+  // What the server says of the model that was named, or its first one.
+  Result<RemoteModel> choose_model(VerbContext& context, const RemoteServer& server) const {
+    const HttpClient http(context.environment, context.interrupts.flag());
+    const Result<std::vector<RemoteModel>> models = remote_models(http, server);
+    if (!models.ok()) {
+      // A server that is there and has no list may answer all the same.
+      const bool is_answered = models.error().code != ErrorCode::kServerUnreachable &&
+                               models.error().code != ErrorCode::kCancelled;
+      if (is_answered && !model_.empty()) return RemoteModel{model_};
+      return models.error();
+    }
+    for (const RemoteModel& model : *models) {
+      const bool is_alias = std::ranges::find(model.aliases, model_) != model.aliases.end();
+      if (model_.empty() || model.id == model_) return model;
+      if (is_alias) return RemoteModel{model_, model.vocab_size, model.has_chat_template};
+    }
+    if (!model_.empty()) return RemoteModel{model_};
+    return Error{ErrorCode::kModelNotFound, "the server at '" + url_ + "' serves no model"};
+  }
+
+  Result<AnswerEnd> ask(VerbContext& context, AnswerSource& source, const std::string& prompt) const {
     std::vector<text::ChatMessage> conversation;
     if (!system_.empty()) conversation.push_back({"system", system_});
     conversation.push_back({"user", prompt});
-    Console& console = context.console;
-    Result<AnswerEnd> end = source.answer(
-        conversation, options_, [&](std::string_view text) { console.out << text << std::flush; },
-        context.interrupts.flag());
+    return source.answer(conversation, options_, printer(context.console), context.interrupts.flag());
+  }
+
+  static std::function<void(std::string_view)> printer(Console& console) {
+    return [&console](std::string_view text) { console.out << text << std::flush; };
+  }
+
+  // What is left to print of an answer.
+  static Result<int> print(VerbContext& context, Result<AnswerEnd> end) {
     TRY(const AnswerEnd done, std::move(end));
-    console.out << std::endl;
+    context.console.out << std::endl;
     if (done.reason == engine::FinishReason::kCancelled) return Error{ErrorCode::kCancelled, "stopped"};
     return 0;
   }

@@ -54,8 +54,8 @@ std::optional<int> report_failures(Console& console, const std::vector<WorkerSta
   return exit_code_of(workers.front().last_exit);
 }
 
-// Serves models until Ctrl-C or SIGTERM, then drains and ends with 0. A second signal ends it at once, as a
-// shell reports that signal.
+// Serves models until Ctrl-C, SIGTERM or SIGHUP, then drains and ends with 0. A second signal ends it at
+// once, as a shell reports that signal.
 class ServeVerb final : public Verb {
  public:
   void declare(CLI::App& command) override {
@@ -68,12 +68,10 @@ class ServeVerb final : public Verb {
     command.add_option("--first-prompt", first_prompt_,
                        "Answer this in the terminal once the model is ready");
     command.footer(
-        "Ctrl-C or SIGTERM lets running answers end, for at most server.drain_seconds, and exits with 0. A "
-        "second\n"
-        "one ends the program at once, with 130 or 143. A model that cannot be found or loaded is reported "
-        "and the\n"
-        "others are served; where there is no other, serve exits with the code of the error: 66 for a bad "
-        "file.");
+        "Ctrl-C, SIGTERM or SIGHUP lets running answers end, for at most server.drain_seconds, and exits\n"
+        "with 0; a second one ends the program at once, with 130, 143 or 129. nohup keeps SIGHUP away. A\n"
+        "model that cannot be found or loaded is reported and the others are served; where there is no\n"
+        "other, serve exits with the code of the error: 66 for a bad file.");
   }
 
   std::span<const SettingId> setting_flags() const override { return kServeSettings; }

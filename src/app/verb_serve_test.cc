@@ -17,10 +17,10 @@
 
 #include "app/cli.h"
 #include "app/http_client.h"
-#include "base/temporary_folder_fake.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/temporary_folder_fake.h"
 #include "support/tiny_model.h"
 
 namespace llama_gpu::app {

@@ -16,8 +16,8 @@ namespace llama_gpu {
 
 // Reads little-endian values from foreign bytes, front to back, and never past their end.
 //
-// Each read names what it reads, so that the error of a short input says which field at which offset. One
-// thread; the bytes outlive the reader.
+// Each read names what it reads, so that the error of a short input says which field, and holds its offset.
+// One thread; the bytes outlive the reader.
 class BoundedReader {
  public:
   // `truncated` is the code for an input that ends too early.
@@ -42,8 +42,8 @@ class BoundedReader {
   Result<std::span<const std::byte>> read_bytes(uint64_t size_bytes, std::string_view field) {
     if (size_bytes > remaining()) {
       return Error{truncated_,
-                   std::string(field) + " needs " + std::to_string(size_bytes) + " bytes at byte " +
-                       std::to_string(offset_) + ", the input has " + std::to_string(remaining()) + " left",
+                   std::string(field) + " needs " + std::to_string(size_bytes) + " bytes, the input has " +
+                       std::to_string(remaining()) + " left",
                    "the input is incomplete: get it again", "", offset_};
     }
     const auto raw = bytes_.subspan(offset_, size_bytes);

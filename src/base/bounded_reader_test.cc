@@ -27,7 +27,7 @@ TEST(BoundedReader, RefusesToReadPastTheEndAndNamesTheField) {
 
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, ErrorCode::kModelTruncated);
-  EXPECT_EQ(result.error().message, "tensor count needs 4 bytes at byte 3, the input has 2 left");
+  EXPECT_EQ(result.error().message, "tensor count needs 4 bytes, the input has 2 left");
   EXPECT_EQ(result.error().byte_offset, 3U);
   EXPECT_EQ(reader.offset(), 3U);
 }

@@ -10,6 +10,7 @@
 
 #include "base/failpoint.h"
 #include "engine/engine_fixture.h"
+#include "formats/gguf_writer.h"
 
 namespace llama_gpu::engine {
 namespace {
@@ -283,6 +284,22 @@ TEST_F(ThreadedEngineTest, AFileThatIsNotThereIsATypedError) {
   const auto engine = Engine::load(backends_, missing, listener_);
   ASSERT_FALSE(engine.ok());
   EXPECT_EQ(engine.error().code, ErrorCode::kFileNotFound);
+}
+
+TEST_F(ThreadedEngineTest, AnErrorOfTheContentsNamesTheFile) {
+  EngineOptions spoiled = options();
+  const test_support::ScratchFile file(".gguf");
+  spoiled.model_path = file.path();
+  formats::GgufWriter writer;
+  writer.add_string("general.architecture", "llama");
+  ASSERT_TRUE(writer.write(spoiled.model_path).ok());
+
+  const auto engine = Engine::load(backends_, spoiled, listener_);
+
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.error().code, ErrorCode::kTokenizerInvalid);
+  EXPECT_THAT(engine.error().message,
+              testing::StartsWith("'" + spoiled.model_path + "': metadata key 'tokenizer.ggml.model'"));
 }
 
 TEST_F(ThreadedEngineTest, AModelThatCannotComputeIsRefusedAtLoad) {

@@ -76,6 +76,38 @@ Status warm_up(Executor& executor) {
                "the file is damaged: get it again"};
 }
 
+// Who reads the contents of a file does not know its name: errors about them get it here.
+Error named(Error error, std::string_view path) {
+  const bool is_about_contents =
+      error.code == ErrorCode::kModelInvalid || error.code == ErrorCode::kModelTruncated ||
+      error.code == ErrorCode::kUnsupportedModel || error.code == ErrorCode::kTokenizerInvalid;
+  return is_about_contents ? formats::in_model_file(std::move(error), path) : error;
+}
+
+// Tokenizer, template and weights of the open file.
+Status load_contents(const formats::Checkpoint& checkpoint, LoadedEngine& loaded) {
+  TRY(loaded.encoder, PromptEncoder::create(checkpoint.metadata()));
+  TRY(loaded.model, models::load_model(checkpoint, *loaded.backend));
+  return check_vocabulary(*loaded.model, loaded.encoder->tokenizer());
+}
+
+ModelInfo info_of(const LoadedEngine& loaded, const formats::Checkpoint& checkpoint) {
+  const models::ModelConfig& config = loaded.model->config();
+  const models::WeightTotals& weights = loaded.model->weight_totals();
+  return {.path = checkpoint.path(),
+          .architecture = config.architecture,
+          .name = config.name,
+          .file_size_bytes = checkpoint.size_bytes(),
+          .weight_bytes = weights.packed_bytes,
+          .num_parameters = weights.num_parameters,
+          .matmul_bytes_per_token = weights.matmul_bytes_per_token,
+          .vocab_size = config.vocab_size,
+          .train_context_tokens = config.train_context_tokens,
+          .kv_bytes_per_token = kv_bytes_per_token(*loaded.model, *loaded.backend),
+          .has_chat_template = loaded.encoder->has_chat_template(),
+          .backend = loaded.backend->description()};
+}
+
 }  // namespace
 
 Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOptions& options,
@@ -90,22 +122,21 @@ Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOp
   TRY(const std::unique_ptr<formats::Checkpoint> checkpoint, formats::open_checkpoint(options.model_path));
   for (const std::string& warning : checkpoint->warnings())
     log_warning("the model file is odd", {{"what", warning}});
-  TRY(loaded.encoder, PromptEncoder::create(checkpoint->metadata()));
   TRY(loaded.backend, backends.open(options.backend, {.num_threads = options.num_threads,
                                                       .max_step_rows = scheduling.max_rows(),
                                                       .isa = options.isa}));
-  TRY(loaded.model, models::load_model(*checkpoint, *loaded.backend));
-  TRY_STATUS(check_vocabulary(*loaded.model, loaded.encoder->tokenizer()));
+  if (Status contents = load_contents(*checkpoint, loaded); !contents.ok())
+    return named(std::move(contents).error(), options.model_path);
 
-  const models::ModelConfig& config = loaded.model->config();
-  const int64_t token_bytes = kv_bytes_per_token(*loaded.model, *loaded.backend);
+  loaded.info = info_of(loaded, *checkpoint);
   TRY(const MemoryPlan memory, plan_memory({.context_tokens = options.context_tokens,
                                             .kv_tokens = options.kv_tokens,
                                             .max_sequences = options.max_sequences,
-                                            .train_context_tokens = config.train_context_tokens,
-                                            .kv_bytes_per_token = token_bytes,
+                                            .train_context_tokens = loaded.info.train_context_tokens,
+                                            .kv_bytes_per_token = loaded.info.kv_bytes_per_token,
                                             .block_tokens = kBlockTokens,
                                             .free_bytes = loaded.backend->device().free_bytes()}));
+  loaded.info.context_tokens = memory.context_tokens;
   scheduling.kv_blocks = memory.kv_blocks;
   scheduling.max_sequence_tokens = memory.context_tokens;
   TRY(loaded.executor, Executor::create(*loaded.model, *loaded.backend,
@@ -114,24 +145,10 @@ Result<LoadedEngine> load_engine(const BackendRegistry& backends, const EngineOp
                                          .max_sequences = scheduling.max_sequences,
                                          .kv_blocks = memory.kv_blocks,
                                          .block_tokens = kBlockTokens}));
-  TRY_STATUS(warm_up(*loaded.executor));
+  if (Status computed = warm_up(*loaded.executor); !computed.ok())
+    return named(std::move(computed).error(), options.model_path);
   loaded.generator =
       std::make_unique<Generator>(loaded.encoder->tokenizer(), *loaded.executor, scheduling, clock);
-
-  const models::WeightTotals& weights = loaded.model->weight_totals();
-  loaded.info = {.path = options.model_path,
-                 .architecture = config.architecture,
-                 .name = config.name,
-                 .file_size_bytes = checkpoint->size_bytes(),
-                 .weight_bytes = weights.packed_bytes,
-                 .num_parameters = weights.num_parameters,
-                 .matmul_bytes_per_token = weights.matmul_bytes_per_token,
-                 .vocab_size = config.vocab_size,
-                 .context_tokens = memory.context_tokens,
-                 .train_context_tokens = config.train_context_tokens,
-                 .kv_bytes_per_token = token_bytes,
-                 .has_chat_template = loaded.encoder->has_chat_template(),
-                 .backend = loaded.backend->description()};
   return loaded;
 }
 

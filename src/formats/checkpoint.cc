@@ -100,14 +100,17 @@ Result<HostTensor> Checkpoint::tensor(std::string_view name, int64_t rows, int64
   return HostTensor{.dtype = info->dtype, .rows = rows, .cols = cols, .bytes = bytes(*info)};
 }
 
+Error in_model_file(Error error, std::string_view path) {
+  error.message = fmt::format("'{}': {}", escape_line(path), error.message);
+  if (error.byte_offset) error.message += fmt::format(", at byte {}", *error.byte_offset);
+  return error;
+}
+
 Result<std::unique_ptr<Checkpoint>> open_checkpoint(const std::string& path) {
   TRY(MappedFile file, MappedFile::open(path));
   Result<std::unique_ptr<Checkpoint>> checkpoint = open_by_content(std::move(file));
   if (checkpoint.ok()) return checkpoint;
-  Error error = std::move(checkpoint).error();
-  error.message = fmt::format("'{}': {}", escape_line(path), error.message);
-  if (error.byte_offset) error.message += fmt::format(", at byte {}", *error.byte_offset);
-  return error;
+  return in_model_file(std::move(checkpoint).error(), path);
 }
 
 }  // namespace llama_gpu::formats

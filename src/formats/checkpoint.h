@@ -58,6 +58,10 @@ class Checkpoint {
   std::unordered_map<std::string_view, const TensorInfo*> by_name_;  // points into tensors_
 };
 
+// The error of a model file as a person wants it: named in front, and with the byte behind, where one is
+// known.
+Error in_model_file(Error error, std::string_view path);
+
 // Opens a model file of any known format, told by its first bytes, never by its name. kFileNotFound,
 // kPermissionDenied, kNotAFile, kModelInvalid, kModelTruncated or kUnsupportedModel.
 Result<std::unique_ptr<Checkpoint>> open_checkpoint(const std::string& path);

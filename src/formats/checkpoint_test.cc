@@ -232,6 +232,13 @@ TEST_F(OpenCheckpoint, AnErrorNamesTheFileAndTheByte) {
   EXPECT_EQ(error.byte_offset, 4u);
 }
 
+TEST_F(OpenCheckpoint, SaysOnlyOnceWhereTheFileIsCut) {
+  const Error error = error_of(write(std::string("GGUF\3\0\0\0", 8) + "1234"));
+
+  EXPECT_EQ(error.message, quoted_name(path("file")) +
+                               ": the number of tensors needs 8 bytes, the input has 4 left, at byte 8");
+}
+
 TEST_F(OpenCheckpoint, ReportsAMappingThatFails) {
   const std::string file = write_model();
   const ScopedFailpoints failpoints("model_file.map=error:out_of_memory");

@@ -185,7 +185,7 @@ Status GenerationStore::State::sweep() {
   for (const std::string& parent : {generations_folder(), folder}) {
     TRY(const std::vector<std::string> names, names_in_store(parent));
     for (const std::string& name : names) {
-      if (name.ends_with(".new")) TRY_STATUS(delete_store_file("sweep", parent + "/" + name));
+      if (name.ends_with(".new")) TRY_STATUS(delete_store_file("sweep", path_in_store(parent, name)));
     }
   }
   return {};
@@ -219,7 +219,7 @@ void GenerationStore::State::undo(const Generation& next) {
 }
 
 Status GenerationStore::State::write_quarantine(std::vector<QuarantinedPackage> packages) {
-  const Status status = replace_store_file("quarantine", quarantine_path(), encode_quarantine(packages));
+  Status status = replace_store_file("quarantine", quarantine_path(), encode_quarantine(packages));
   if (status.ok()) {
     quarantined = std::move(packages);
     return {};

@@ -70,6 +70,7 @@ class GenerationStore {
   GenerationStore& operator=(GenerationStore&&) noexcept;
   ~GenerationStore();
 
+  // Where it is only read: as it was when the store was opened.
   const Generation& current() const;
   // All that are kept, oldest first.
   Result<std::vector<Generation>> generations() const;

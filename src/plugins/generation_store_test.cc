@@ -152,6 +152,50 @@ TEST_F(GenerationStoreTest, RefusesToCommitWhatItCouldNotReadAgain) {
   EXPECT_EQ(open(Mode::kRead).current().number, 0u);
 }
 
+TEST_F(GenerationStoreTest, PutsTheOldGenerationBackWhereACommitFailsLate) {
+  GenerationStore store = open();
+  {
+    const ScopedFailpoints late("plugin_store.current.rename.after=error");
+    EXPECT_FALSE(store.commit({}, "first", kNow).ok());
+  }
+  EXPECT_EQ(store.current(), Generation{});
+  EXPECT_EQ(open(Mode::kRead).current(), Generation{});
+  EXPECT_TRUE(fs::is_empty(path("generations")));
+
+  const Generation first = *store.commit({}, "first", kNow);
+  {
+    const ScopedFailpoints late("plugin_store.current.sync_folder.before=error:io_failed");
+    EXPECT_EQ(store.commit({}, "second", kNow).error().code, ErrorCode::kIoFailed);
+  }
+  EXPECT_EQ(store.current(), first);
+  EXPECT_EQ(open(Mode::kRead).current(), first);
+  EXPECT_FALSE(fs::exists(path("generations/2.json")));
+}
+
+TEST_F(GenerationStoreTest, KnowsWhatCountsWhereTheOldGenerationCannotBePutBack) {
+  GenerationStore store = open();
+  ASSERT_TRUE(store.commit({}, "first", kNow).ok());
+  {
+    const ScopedFailpoints late(
+        "plugin_store.current.rename.after=error;plugin_store.undo.write.before=error");
+    EXPECT_FALSE(store.commit({}, "second", kNow).ok());
+  }
+
+  EXPECT_EQ(store.current().reason, "second");
+  EXPECT_EQ(open(Mode::kRead).current(), store.current());
+}
+
+TEST_F(GenerationStoreTest, KnowsWhatIsQuarantinedWhereThatCannotBeWritten) {
+  GenerationStore store = open();
+  const QuarantinedPackage bad{std::string(64, 'a'), "acme/guard", "1.0.0", "crashed", kNow};
+  for (const char* step : {"write.before", "rename.after"}) {
+    const ScopedFailpoints failing("plugin_store.quarantine." + std::string(step) + "=error");
+    EXPECT_FALSE(store.quarantine(bad).ok());
+    EXPECT_EQ(store.quarantined(), open(Mode::kRead).quarantined()) << step;
+  }
+  EXPECT_THAT(store.quarantined(), ElementsAre(bad));
+}
+
 TEST_F(GenerationStoreTest, LetsOneProcessWrite) {
   {
     const GenerationStore store = open();

@@ -42,7 +42,8 @@ PluginStatus make_row(const InstalledPlugin& plugin, const std::optional<PluginM
   row.reason_code = std::move(state.reason_code);
   row.reason = std::move(state.reason);
   row.is_enabled = plugin.is_enabled;
-  row.is_required = manifest && manifest->required;
+  // Nobody knows what is missed where its manifest cannot be read.
+  row.is_required = manifest ? manifest->required : plugin.is_enabled;
   row.manifest = manifest;
   row.config = plugin.config;
   row.granted = plugin.permissions;
@@ -52,6 +53,11 @@ PluginStatus make_row(const InstalledPlugin& plugin, const std::optional<PluginM
 std::optional<PluginManifest> manifest_of(const std::optional<PluginPackage>& package) {
   if (!package) return std::nullopt;
   return package->manifest;
+}
+
+std::string package_reason_code(const Error& error) {
+  if (error.code == ErrorCode::kChecksumMismatch) return "package_modified";
+  return error.code == ErrorCode::kPluginInvalid ? "manifest_invalid" : "package_missing";
 }
 
 // Whether hooks may refuse it.
@@ -212,14 +218,13 @@ LivePluginManager::Checked LivePluginManager::check(const InstalledPlugin& plugi
     return checked;
   }
   if (!package.ok()) {
-    const bool is_there = package.error().code == ErrorCode::kPluginInvalid;
-    fail(is_there ? "manifest_invalid" : "package_missing", package.error());
+    fail(package_reason_code(package.error()), package.error());
     return checked;
   }
   const Result<Version> host_api = parse_version(kHostApiVersion);
   const Status fits = check_host_api(package->manifest, *host_api);
   if (const Status same = store_.verify_package(plugin.digest); !same.ok()) {
-    fail("package_modified", same.error());
+    fail(package_reason_code(same.error()), same.error());
   } else if (!fits.ok()) {
     fail("host_api_incompatible", fits.error());
   }

@@ -171,7 +171,7 @@ Status read_command(const ManifestNode& at, PluginManifest& manifest) {
   return {};
 }
 
-Status read_capabilities(const ManifestNode& at, PluginManifest& manifest) {
+Status read_capability_list(const ManifestNode& at, PluginManifest& manifest) {
   constexpr std::array kAll = {Capability::kRequestFilter, Capability::kEventListener};
   std::array<std::string_view, kAll.size()> names;
   std::ranges::transform(kAll, names.begin(), capability_name);
@@ -246,7 +246,7 @@ constexpr ManifestKey kPluginKeys[] = {
     {"license", [](const ManifestNode& at,
                    PluginManifest& m) { return read_text_into(at, kMaxLicenseBytes, m.license); }},
     {"command", read_command, true},
-    {"capabilities", read_capabilities, true},
+    {"capabilities", read_capability_list, true},
     {"failure_policy", read_failure_policy},
     {"order",
      [](const ManifestNode& at, PluginManifest& m) { return read_integer_into(at, {0, 10'000}, m.order); }},

@@ -103,7 +103,7 @@ Result<std::string> PackageShelf::make_temporary_folder(std::string_view area) c
 Status PackageShelf::add(const PluginPackage& package) {
   bool replaces = false;
   if (contains(package.digest)) {
-    const Status verified = verify(package.digest);
+    Status verified = verify(package.digest);
     if (verified.ok()) return {};
     if (verified.error().code != ErrorCode::kChecksumMismatch) return verified;
     replaces = true;
@@ -122,15 +122,15 @@ Status PackageShelf::add(const PluginPackage& package) {
 Status PackageShelf::copy(const PluginPackage& package, const std::string& to) const {
   const std::set<std::string> folders = folders_of(package.files);
   for (const std::string& folder : folders) {
-    if (!folder.empty() && ::mkdir((to + "/" + folder).c_str(), 0700) != 0) {
-      return file_error(errno, "make the folder", to + "/" + folder);
-    }
+    const std::string path = path_in_store(to, folder);
+    if (!folder.empty() && ::mkdir(path.c_str(), 0700) != 0)
+      return file_error(errno, "make the folder", path);
   }
   for (const PackageFile& file : package.files) {
     TRY_STATUS(copy_package_file(package, file, to + "/" + file.path));
   }
   for (const std::string& folder : folders) {
-    const std::string path = folder.empty() ? to : to + "/" + folder;
+    const std::string path = path_in_store(to, folder);
     if (::chmod(path.c_str(), 0555) != 0) return file_error(errno, "write", path);
     TRY_STATUS(sync_store_folder("package_folder", path));
   }

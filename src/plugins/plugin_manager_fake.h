@@ -33,6 +33,7 @@ class FakePluginManager : public PluginManager {
     return status;
   }
 
+  // What it answers from now on.
   void set_plugins(std::vector<PluginStatus> plugins) {
     with_lock([&] { plugins_ = std::move(plugins); });
   }

@@ -243,6 +243,7 @@ TEST_F(PluginFaults, FailsAllCallsOfAPluginThatHangs) {
   EXPECT_TRUE(eventually([&] { return num_failed == 8; }));
   EXPECT_TRUE(eventually([&] { return status().state == PluginState::kActive && status().pid != pid; }));
   EXPECT_TRUE(has_event("timed_out"));
+  EXPECT_FALSE(status().is_circuit_open);  // one end is one failure
   EXPECT_TRUE(eventually([&] { return answer("hi") == "hi ok"; }));
 }
 

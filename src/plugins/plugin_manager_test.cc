@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <stdexcept>
@@ -79,8 +80,7 @@ TEST_F(PluginManagerTest, NamesTheNearestPlugin) {
 TEST_F(PluginManagerTest, PlansWithoutChangingAnything) {
   start();
   ASSERT_TRUE(install({}).ok());
-  const std::string next = package(
-      {.version = "1.1.0", .plugin = "tested_with = []\n", .more = "[permissions]\nread = ['/etc']\n"});
+  const std::string next = package({.version = "1.1.0", .more = "[permissions]\nread = ['/etc']\n"});
 
   const ChangePlan plan = manager_->plan({.kind = Kind::kInstall, .source = next}).value();
 
@@ -303,9 +303,10 @@ TEST_F(PluginManagerTest, RefusesAnotherHostApiAndABadPackage) {
 
 TEST_F(PluginManagerTest, ListsWhatCannotRunWithTheReason) {
   start();
-  ASSERT_TRUE(install({.id = "acme/a"}).ok());
-  ASSERT_TRUE(
-      install({.id = "acme/b", .config = "append = ' b'\n", .plugin = "failure_policy = 'closed'\n"}).ok());
+  const TestPackage closed{
+      .id = "acme/b", .config = "append = ' b'\n", .plugin = "failure_policy = 'closed'\n"};
+  ASSERT_TRUE(install({.id = "acme/a", .config = "append = ' a'\n"}).ok());
+  ASSERT_TRUE(install(closed).ok());
   ASSERT_TRUE(install({.id = "acme/c", .more = "[dependencies]\n'acme/b' = '*'\n"}).ok());
   const std::string a = status("acme/a").digest, b = status("acme/b").digest;
   manager_.reset();
@@ -324,13 +325,16 @@ TEST_F(PluginManagerTest, ListsWhatCannotRunWithTheReason) {
   EXPECT_FALSE(status("acme/a").manifest.has_value());
   EXPECT_EQ(status("acme/b").reason_code, "package_modified");
   EXPECT_EQ(status("acme/c").reason_code, "dependency_missing");
-  // What fails closed stays closed.
+  // What fails closed stays closed, and so does what nobody can tell of.
   EXPECT_EQ(answer("hi"), "plugin_failed");
-  // Installed again, its bytes are whole again.
-  ASSERT_TRUE(
-      install({.id = "acme/b", .config = "append = ' b'\n", .plugin = "failure_policy = 'closed'\n"}).ok());
+  EXPECT_FALSE(manager_->is_ready());
+  // Installed again, their bytes are whole again.
+  ASSERT_TRUE(install(closed).ok());
   EXPECT_EQ(status("acme/b").state, PluginState::kActive);
-  EXPECT_EQ(answer("hi"), "hi b");
+  EXPECT_EQ(answer("hi"), "plugin_failed");
+  ASSERT_TRUE(install({.id = "acme/a", .config = "append = ' a'\n"}).ok());
+  EXPECT_EQ(answer("hi"), "hi a b");
+  EXPECT_TRUE(manager_->is_ready());
 }
 
 TEST_F(PluginManagerTest, LetsHooksRefuseChangesAndSurvivesThem) {
@@ -419,7 +423,7 @@ TEST_F(PluginManagerTest, ShowsThatAPluginIsNotWell) {
   start();
   ASSERT_TRUE(install({.config = "health = 'failing'\n"}).ok());
   EXPECT_TRUE(eventually([&] { return status().reason_code == "health_failing"; }));
-  EXPECT_EQ(status().reason, "the disk is full");
+  EXPECT_THAT(status().reason, HasSubstr("the disk is full"));
   EXPECT_EQ(status().state, PluginState::kActive);
 }
 
@@ -452,6 +456,38 @@ TEST_F(PluginManagerTest, GivesUpAStartThatIsUnderWayWhenItStops) {
   manager_.reset();
   start();
   EXPECT_TRUE(manager_->list().empty());
+}
+
+TEST_F(PluginManagerTest, RunsPluginsInTheSandbox) {
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
+  options_.make_command = [](const PluginManifest& manifest, const SandboxPolicy& policy) {
+    SandboxedCommand sandboxed = sandboxed_command(policy, manifest.command);
+    sandboxed.arguments[1].clear();  // the launcher of tests is told of no hardship
+    supervisor::WorkerCommand command;
+    command.program = LLAMAGPU_SANDBOX_LAUNCHER;
+    command.arguments = std::move(sandboxed.arguments);
+    command.environment = std::move(sandboxed.environment);
+    command.leads_group = true;
+    return command;
+  };
+  start();
+  const std::string source = package({.config = "capabilities = ['request_filter', 'event_listener']\n"
+                                                "append = ' ok'\n",
+                                      .plugin = "capabilities = ['request_filter', 'event_listener']\n"});
+  const auto overwrite = std::filesystem::copy_options::overwrite_existing;
+  std::filesystem::copy_file(LLAMAGPU_TEST_PLUGIN, source + "/run", overwrite);
+
+  const Result<Generation> installed = apply({.kind = Kind::kInstall, .source = source});
+
+  ASSERT_TRUE(installed.ok()) << installed.error().message;
+  EXPECT_EQ(answer("hi"), "hi ok");
+  const std::vector<LayerReport> layers = status().sandbox;
+  EXPECT_EQ(layers.size(), 5U);
+  EXPECT_TRUE(std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.is_active; }));
+  // It has its own folder.
+  ASSERT_TRUE(change(Kind::kReload).ok());
+  EXPECT_TRUE(
+      eventually([&] { return read_file(options_.folder + "/data/acme/guard/events.jsonl", 1 << 20).ok(); }));
 }
 
 TEST_F(PluginManagerTest, HasOneWriterOfItsStore) {

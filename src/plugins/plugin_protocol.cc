@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "plugins/json_text.h"
 
 namespace llama_gpu::plugins {
 namespace {
 
-constexpr int kMaxMessageDepth = 64;
 // Of what a plugin says for logs and clients.
 constexpr size_t kMaxReasonBytes = 1024;
 constexpr size_t kMaxLogLineBytes = size_t{16} << 10;
@@ -59,20 +59,6 @@ std::string reason_of(const Json& object, const char* key, std::string_view othe
   const std::string* reason = find_string(object, key);
   if (reason == nullptr || reason->empty()) return std::string(otherwise);
   return std::string(utf8_prefix(*reason, kMaxReasonBytes));
-}
-
-// Parses without going deeper than the bound, so that no message can end this process.
-Result<Json> parse_bounded(std::string_view payload) {
-  bool is_too_deep = false;
-  const auto watch = [&](int depth, Json::parse_event_t, Json&) {
-    is_too_deep = is_too_deep || depth > kMaxMessageDepth;
-    return !is_too_deep;
-  };
-  Json message = Json::parse(payload, watch, /*allow_exceptions=*/false);
-  if (is_too_deep) return broken_message("is nested over " + std::to_string(kMaxMessageDepth) + " levels");
-  if (message.is_discarded()) return broken_message("is not JSON");
-  if (!message.is_object()) return broken_message("is not a JSON object");
-  return message;
 }
 
 Result<PluginMessage> decode_notification(const Json& message, const std::string& method) {
@@ -184,7 +170,8 @@ std::string encode_event(std::string_view event_json) {
 std::string encode_shutdown() { return notification_text("shutdown", Json::object()); }
 
 Result<PluginMessage> decode_plugin_message(std::string_view payload) {
-  TRY(const Json message, parse_bounded(payload));
+  TRY(const Json message, parse_json_text(payload, "message", ErrorCode::kProtocolError));
+  if (!message.is_object()) return broken_message("is not a JSON object");
   const std::string* version = find_string(message, "jsonrpc");
   if (version == nullptr || *version != "2.0") return broken_message("must say \"jsonrpc\": \"2.0\"");
   if (!message.contains("method")) return decode_reply(message);

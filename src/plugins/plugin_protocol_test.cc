@@ -130,9 +130,9 @@ TEST(PluginProtocol, RefusesMessagesThatAreNestedTooDeeply) {
     return R"({"jsonrpc":"2.0","id":1,"result":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
   };
   EXPECT_TRUE(decode_plugin_message(nested(60)).ok());
-  EXPECT_THAT(broken(nested(70)).message, HasSubstr("over 64 levels"));
-  EXPECT_THAT(broken(nested(1'000'000)).message, HasSubstr("over 64 levels"));
-  EXPECT_THAT(broken(std::string(1'000'000, '[')).message, HasSubstr("over 64 levels"));
+  EXPECT_THAT(broken(nested(70)).message, HasSubstr("more than 64 levels"));
+  EXPECT_THAT(broken(nested(1'000'000)).message, HasSubstr("more than 64 levels"));
+  EXPECT_THAT(broken(std::string(1'000'000, '[')).message, HasSubstr("more than 64 levels"));
 }
 
 TEST(PluginProtocol, ChecksWhatAPluginOffers) {

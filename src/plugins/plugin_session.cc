@@ -219,19 +219,10 @@ Status PluginSession::on_self_test(const Result<Json>& result) {
 
 Status PluginSession::on_health(const Result<Json>& result) {
   health_id_ = 0;
-  std::string failing;
-  if (!result.ok()) {
-    failing = result.error().message;
-  } else {
-    const Json& json = *result;
-    const bool has_status = json.is_object() && json.contains("status") && json["status"].is_string();
-    if (!has_status || (json["status"] != "ok" && json["status"] != "failing"))
-      return break_with("its answer to 'health' has no 'status' of \"ok\" or \"failing\"");
-    if (json["status"] == "failing") {
-      const bool has_reason = json.contains("reason") && json["reason"].is_string();
-      failing = has_reason ? json["reason"].get<std::string>() : "it gives no reason";
-    }
-  }
+  const Status status = result.ok() ? check_health(*result) : Status(result.error());
+  if (!status.ok() && status.error().code == ErrorCode::kProtocolError)
+    return break_with(status.error().message);
+  const std::string failing = status.ok() ? "" : status.error().message;
   if (failing != std::exchange(failing_, failing)) listener_.on_health(failing_);
   return {};
 }

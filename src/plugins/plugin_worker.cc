@@ -50,6 +50,8 @@ PluginWorker::PluginWorker(Spec spec, const Surroundings& with)
 
 void PluginWorker::begin_service(std::optional<InstalledPlugin> previous) {
   is_serving_ = true;
+  for (std::string& line : early_lines_) with_.table.add_log_line(spec_.plugin.id, std::move(line));
+  early_lines_.clear();
   previous_ = std::move(previous);
   watched_until_ = with_.clock.now() + spec_.limits.watch_window;
 }
@@ -81,6 +83,7 @@ void PluginWorker::try_ended(Status outcome) {
 // ---- what its session tells
 
 void PluginWorker::on_starting() {
+  is_end_counted_ = false;
   if (!is_leaving_) enter({PluginState::kStarting});
 }
 
@@ -125,7 +128,7 @@ void PluginWorker::on_log(const PluginLogLine& line) {
   log_period_bytes_ += text.size();
   if (log_period_bytes_ <= kMaxLogBytesPerSecond)
     log_info("a plugin says", {{"plugin", spec_.plugin.id}, {"level", line.level}, {"line", text}});
-  with_.table.add_log_line(spec_.plugin.id, text);
+  keep_line(text);
 }
 
 void PluginWorker::on_stderr(const std::string& line, bool is_first) {
@@ -136,7 +139,14 @@ void PluginWorker::on_stderr(const std::string& line, bool is_first) {
       return with_.table.set_sandbox(spec_.plugin.id, spec_.id, sandbox_);
     }
   }
-  with_.table.add_log_line(spec_.plugin.id, line);
+  keep_line(line);
+}
+
+// Until it serves, the log in its row is that of another.
+void PluginWorker::keep_line(std::string line) {
+  if (is_serving_) return with_.table.add_log_line(spec_.plugin.id, std::move(line));
+  early_lines_.push_back(std::move(line));
+  if (early_lines_.size() > PluginTable::kLogLines) early_lines_.pop_front();
 }
 
 void PluginWorker::on_call(double seconds, bool has_failed) {
@@ -191,6 +201,9 @@ void PluginWorker::settle(const Result<FilterVerdict>& verdict) {
   } else if (verdict.error().code != ErrorCode::kPluginFailed) {
     breaker_.on_neither();
     with_.table.count_failure(plugin);
+  } else if (!session_.is_active() && std::exchange(is_end_counted_, true)) {
+    // One end is one failure, however many calls it took with it.
+    breaker_.on_neither();
   } else if (breaker_.on_failure(with_.clock.now())) {
     log_warning("the circuit of a plugin opens", {{"plugin", plugin}, {"error", verdict.error().message}});
     if (is_watched() && !is_leaving_)

@@ -92,6 +92,7 @@ class PluginWorker final : private PluginSession::Listener {
   void on_call(double seconds, bool has_failed) override;
 
   void enter(StateReason to);
+  void keep_line(std::string line);
   void try_ended(Status outcome);
   Error failed_trial(const PluginEnd& end) const;
   bool is_watched() const;
@@ -106,10 +107,12 @@ class PluginWorker final : private PluginSession::Listener {
   StateReason state_{PluginState::kResolved};
   std::vector<LayerReport> sandbox_;
   bool was_tried_ = false, is_serving_ = false, is_leaving_ = false, is_given_up_ = false;
+  bool is_end_counted_ = false;  // by the circuit breaker
   std::optional<InstalledPlugin> previous_;
   SteadyTime watched_until_, log_period_start_;
   size_t log_period_bytes_ = 0;
-  std::deque<SteadyTime> ends_;  // by its own fault, within the crash window
+  std::deque<std::string> early_lines_;  // of its log
+  std::deque<SteadyTime> ends_;          // by its own fault, within the crash window
 };
 
 // How the supervisor treats a plugin's process.

@@ -161,13 +161,16 @@ void RunningPlugins::end_worker(const std::shared_ptr<PluginWorker>& worker) {
   });
 }
 
-// A plugin that is enabled and cannot run is still a filter: what fails closed stays closed.
+// A plugin that is enabled and cannot run is still a filter: what fails closed stays closed, and so does what
+// nobody can tell of.
 std::optional<HostedFilter> RunningPlugins::filter_of(const Switch& change) {
   const std::optional<PluginManifest>& manifest = change.row.manifest;
-  if (!change.is_listed || !change.row.is_enabled || !manifest) return std::nullopt;
-  if (!offers(*manifest, Capability::kRequestFilter)) return std::nullopt;
-  HostedFilter filter{
-      .plugin = change.row.id, .order = manifest->order, .policy = manifest->failure_policy, .ask = {}};
+  if (!change.is_listed || !change.row.is_enabled) return std::nullopt;
+  if (manifest && !offers(*manifest, Capability::kRequestFilter)) return std::nullopt;
+  HostedFilter filter{.plugin = change.row.id,
+                      .order = manifest ? manifest->order : 0,
+                      .policy = manifest ? manifest->failure_policy : FailurePolicy::kClosed,
+                      .ask = {}};
   if (change.worker) {
     // The place holds the worker as long as the filter is listed.
     filter.ask = [worker = change.worker.get()](const FilterCall& call, auto done) {

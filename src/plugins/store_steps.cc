@@ -41,6 +41,13 @@ std::string store_step_name(std::string_view area, std::string_view action) {
   return "plugin_store." + std::string(area) + "." + std::string(action);
 }
 
+std::string path_in_store(std::string_view folder, std::string_view name) {
+  std::string path(folder);
+  path += '/';
+  path += name;
+  return path;
+}
+
 Status sync_store_folder(std::string_view area, const std::string& folder) {
   return store_step(area, "sync_folder", [&]() -> Status {
     const supervisor::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -93,7 +100,7 @@ Status delete_store_tree(std::string_view area, const std::string& folder) {
   TRY_STATUS(status_of(::chmod(folder.c_str(), 0700), "remove", folder));
   TRY(const std::vector<std::string> names, names_in_store(folder));
   for (const std::string& name : names) {
-    const std::string path = folder + "/" + name;
+    const std::string path = path_in_store(folder, name);
     if (fs::symlink_status(path, error).type() == fs::file_type::directory) {
       TRY_STATUS(delete_store_tree(area, path));
     } else {

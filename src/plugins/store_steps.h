@@ -36,6 +36,9 @@ Status store_step(std::string_view area, std::string_view action, Step&& step) {
   return failpoint(name + ".after");
 }
 
+// FOLDER/NAME
+std::string path_in_store(std::string_view folder, std::string_view name);
+
 // Makes what happened in a folder durable. Action: sync_folder.
 Status sync_store_folder(std::string_view area, const std::string& folder);
 

@@ -159,6 +159,8 @@ Status filter_syscalls(const SyscallPolicy& policy) {
   // Its flags lie in memory, where no filter sees them: without it, libraries use clone().
   filter.deny("clone3", SCMP_ACT_ERRNO(ENOSYS));
   for (const uint64_t request : kTypeIntoTerminal) filter.deny("ioctl", equals32(1, request));
+  // It ends with its host, whatever it thinks of that.
+  filter.deny("prctl", equals32(0, PR_SET_PDEATHSIG));
   deny_sockets(filter, policy.allows_network);
   if (!policy.are_signals_scoped) TRY_STATUS(deny_signals());
   return filter.load();

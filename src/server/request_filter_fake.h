@@ -24,6 +24,7 @@ class FakeRequestFilter : public RequestFilter {
 
   void set_active(bool is_active) { is_active_ = is_active; }
   void set_must_see_all(bool must_see_all) { must_see_all_ = must_see_all; }
+  // What filter() answers; without it each text as it is.
   void set_answer(std::function<Result<FilterText>(const FilterRequest&)> answer) {
     answer_ = std::move(answer);
   }

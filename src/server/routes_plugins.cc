@@ -71,6 +71,13 @@ void send_plugin(const Exchange& exchange, std::string (*render)(const plugins::
   exchange.writer->send(status.ok() ? json_response(render(*status)) : error_response(status.error()));
 }
 
+// A HEAD request would wait for the end of what has none.
+bool wants_stream(const HttpRequest& request) {
+  const auto accept = request.headers.find("Accept");
+  const bool is_named = accept && to_lower(*accept).find("text/event-stream") != std::string::npos;
+  return is_named && request.method == Method::kGet;
+}
+
 // On the task thread.
 void carry_out(PluginManager& manager, PluginChangeCall call, const std::shared_ptr<LaterAnswer>& answer) {
   auto plan = manager.plan(call.change);
@@ -137,8 +144,7 @@ void list_plugin_events(const Exchange& exchange) {
   const auto after = parse_event_position(exchange.request.headers.find("Last-Event-ID"),
                                           target.ok() ? std::string_view(target->query) : "");
   if (!after.ok()) return exchange.writer->send(error_response(after.error()));
-  const auto accept = exchange.request.headers.find("Accept");
-  if (!accept || to_lower(*accept).find("text/event-stream") == std::string::npos) {
+  if (!wants_stream(exchange.request)) {
     return exchange.writer->send(json_response(render_plugin_events(manager->events_after(*after))));
   }
   if (exchange.server.is_draining) {

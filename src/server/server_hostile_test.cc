@@ -291,6 +291,8 @@ TEST_F(ServerTest, GivesUpAReaderWhoseNewsAreTooMany) {
 
   engine::SequenceUpdate update;
   update.text = std::string(100'000, 'x');
+  request.observer->on_update(update);
+  EXPECT_THAT(slow->read_until("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
   while (host_.num_cancels() == 0) {
     request.observer->on_update(update);
     std::this_thread::yield();

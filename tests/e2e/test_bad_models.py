@@ -56,5 +56,6 @@ def test_a_bad_model_is_refused_by_name(model: BadModel, tmp_path: Path) -> None
 
     assert result.returncode == EXIT_CODES[model.code], result.stderr
     assert model.message in result.stderr
+    assert f"'{path}'" in result.stderr
     assert result.stderr.startswith("llama-gpu: ")
     assert result.stdout == ""

@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -90,6 +91,38 @@ def test_usage_errors_exit_with_2_and_name_the_nearest(cli: Cli) -> None:
     assert "unknown verb 'sevre'; did you mean 'serve'?" in verb.stderr
     assert (flag.returncode, flag.stdout) == (2, "")
     assert "unknown flag '--prot'; did you mean '--port'?" in flag.stderr
+
+
+@pytest.mark.parametrize(
+    "flag", [("--threads", "many"), ("--port", "-1"), ("--host", "127.0.0.1:80"), ("--backend", "x")]
+)
+def test_every_wrong_flag_is_a_usage_error(cli: Cli, flag: tuple[str, str]) -> None:
+    result = cli("serve", *flag)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"llama-gpu: {flag[0]}: '{flag[1]}' is not valid, expected " in result.stderr
+    assert "`llama-gpu serve --help`" in result.stderr
+
+
+def test_config_show_and_serve_agree_on_what_is_wrong(cli: Cli, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    for text in ("[server]\nhost = ''", "[models]\ndir = ''", "[models]\naliases = ['x']", "[engine]\nbackend = 'y'"):
+        config.write_text(text + "\n")
+        shown, served = cli("config", "show", "--config", str(config)), cli("serve", "--config", str(config))
+
+        assert shown.returncode == served.returncode == 78
+        assert shown.stderr == served.stderr
+        assert f"{config}:2:" in shown.stderr
+
+
+def test_a_variable_that_is_no_setting_is_warned_of(cli: Cli) -> None:
+    result = cli("list", LLAMAGPU_THREADS="2")
+
+    assert result.returncode == 0
+    assert result.stderr.splitlines() == [
+        "llama-gpu: warning: environment variable 'LLAMAGPU_THREADS' is not a setting and is ignored; "
+        "did you mean 'LLAMAGPU_ENGINE__THREADS'?"
+    ]
 
 
 def test_list_and_show_know_the_default_model(cli: Cli) -> None:
@@ -200,7 +233,8 @@ def test_a_chat_in_a_terminal_remembers_and_ends(cli: Cli) -> None:
 class FileServer(http.server.BaseHTTPRequestHandler):
     """One file, by ranges; closes the connection early where the test asks for it."""
 
-    contents = b"GGUF" + bytes(range(256)) * 4096
+    # No tensors, no metadata, and bytes behind them that count for nothing.
+    contents = b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(range(256)) * 4096
     cut_after: list[int] = []
     ranges: list[str | None] = []
 
@@ -302,7 +336,16 @@ def wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
     pytest.fail("the server did not become ready")
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture
+def hangup_counts() -> Iterator[None]:
+    """The tests may run under nohup, and programs inherit that."""
+    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, kept)
+
+
+@pytest.mark.usefixtures("hangup_counts")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_drains_and_exits_with_0(cli: Cli, sent: signal.Signals) -> None:
     port = free_port()
     with cli.start("serve", "--port", str(port)) as process:

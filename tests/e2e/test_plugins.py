@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins of the real program: their whole life by HTTP and by command line, under load, and when they fail."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -309,7 +310,9 @@ def test_kill_9_of_the_server_leaves_a_whole_set(start_server: Start, tmp_path: 
     first.install(packages[0])
     expected = {"1.0.0"}
     for package in packages[1:]:
-        server = Plugins(start_server(environment=environment), store) if first.server.process.poll() is not None else first
+        server = (
+            Plugins(start_server(environment=environment), store) if first.server.process.poll() is not None else first
+        )
         installing = threading.Thread(target=lambda: try_install(server, package), daemon=True)  # noqa: B023
         installing.start()
         installing.join(timeout=0.05 * len(expected))
@@ -329,10 +332,8 @@ def test_kill_9_of_the_server_leaves_a_whole_set(start_server: Start, tmp_path: 
 
 
 def try_install(plugins: Plugins, package: Path) -> None:
-    try:
+    with contextlib.suppress(httpx.HTTPError):  # the server is killed meanwhile
         plugins.change("install", source=str(package), allow_unsigned=True)
-    except httpx.HTTPError:
-        pass  # the server was killed meanwhile
 
 
 def test_the_command_line_manages_a_running_server(plugins: Plugins, tmp_path: Path) -> None:
@@ -404,6 +405,8 @@ def test_a_new_plugin_passes_its_test_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bad_plugin_fails_its_test_and_says_why(tmp_path: Path) -> None:
-    report = json.loads(run_cli(tmp_path, "test", str(make_plugin(tmp_path, mode="bad_self_test")), "--json", ok=False).stdout)
+    report = json.loads(
+        run_cli(tmp_path, "test", str(make_plugin(tmp_path, mode="bad_self_test")), "--json", ok=False).stdout
+    )
     assert not report["ok"]
     assert "it was told to fail" in report["steps"][-1]["detail"]
