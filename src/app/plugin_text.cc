@@ -97,7 +97,7 @@ void print_manifest(std::ostream& out, const Json& manifest) {
   print_field(out, "summary", json_line(manifest, "summary"));
   print_field(out, "license", json_line(manifest, "license"));
   print_field(out, "capabilities", joined(json_member(manifest, "capabilities")));
-  print_field(out, "failure policy", json_line(manifest, "failure_policy"));
+  print_field(out, "on failure", json_line(manifest, "failure_policy"));
   print_field(out, "host API",
               json_line(manifest, "host_api_min") + " to " + json_line(manifest, "host_api_max"));
   const Json& needs = json_member(manifest, "dependencies");
@@ -127,7 +127,10 @@ void print_plugins(std::ostream& out, const Json& list) {
     const auto add = [&](const std::string& note) { notes += (notes.empty() ? "" : ", ") + note; };
     if (is_true(plugin, "is_required")) add("required");
     if (is_true(plugin, "is_circuit_open")) add("circuit open");
-    if (const std::string reason = reason_text(plugin); !reason.empty()) add(reason);
+    // How it became active is in its events.
+    const bool is_well =
+        json_line(plugin, "state") == "active" && json_line(plugin, "reason_code") != "health_failing";
+    if (const std::string reason = reason_text(plugin); !reason.empty() && !is_well) add(reason);
     rows.push_back({json_line(plugin, "id"), json_line(plugin, "version"), json_line(plugin, "state"),
                     json_line(plugin, "calls"), json_line(plugin, "failures"),
                     milliseconds_text(plugin, "p95_milliseconds"),
@@ -201,10 +204,15 @@ void print_plan(std::ostream& out, const Json& result) {
 void print_event(std::ostream& out, const Json& event) {
   const std::string plugin = json_line(event, "plugin");
   const std::string reason = reason_text(event);
+  const std::string from = json_line(event, "from"), to = json_line(event, "to");
   out << format_utc(integer_of(event, "unix_milliseconds")) << " #" << json_line(event, "sequence") << " "
-      << (plugin.empty() ? "all plugins" : plugin + " " + json_line(event, "version")) << " "
-      << (is_true(event, "is_before") ? "before " : "") << json_line(event, "from") << " -> "
-      << json_line(event, "to") << (reason.empty() ? "" : " (" + reason + ")") << std::endl;
+      << (is_true(event, "is_before") ? "before: " : "");
+  if (plugin.empty()) {
+    out << "all plugins: generation " << json_line(event, "generation");
+  } else {
+    out << plugin << " " << json_line(event, "version") << " " << (from == to ? from : from + " -> " + to);
+  }
+  out << (reason.empty() ? "" : " (" + reason + ")") << std::endl;
 }
 
 }  // namespace llama_gpu::app

@@ -29,7 +29,7 @@ TEST(PluginTextTest, ListsPluginsWithWhatIsWorthANote) {
   EXPECT_EQ(text,
             "NAME        VERSION  STATE   CALLS  FAILED  P95      MEMORY   NOTES\n"
             "acme/guard  1.0.0    active  7      1       1.25 ms  12.0 MB  unsigned, required, circuit open\n"
-            "acme/b               failed                 0 ms     0 B      crashed: by \\x1B[31msignal 11\n"
+            "acme/b               failed                 0 ms     0 B      crashed: by \\x1b[31msignal 11\n"
             "quarantined: acme/c 2.0.0: it crashed\n");
   EXPECT_EQ(printed(print_plugins, "{}"), "");
   EXPECT_EQ(printed(print_plugins, "[]"), "");
@@ -84,8 +84,11 @@ TEST(PluginTextTest, ShowsAnEventOnOneLine) {
       "from":"starting","to":"failed","is_before":false,"reason_code":"crashed","reason":"line\nend"})"),
             "1970-01-01T00:00:01.500Z #3 a/b 1.0.0 starting -> failed (crashed: line\\nend)\n");
   EXPECT_EQ(printed(print_event, R"({"sequence":4,"unix_milliseconds":0,"plugin":"","from":"discovered",
-      "to":"discovered","is_before":true,"reason_code":"install","reason":""})"),
-            "1970-01-01T00:00:00.000Z #4 all plugins before discovered -> discovered (install)\n");
+      "to":"discovered","is_before":true,"generation":2,"reason_code":"install","reason":""})"),
+            "1970-01-01T00:00:00.000Z #4 before: all plugins: generation 2 (install)\n");
+  EXPECT_EQ(printed(print_event, R"({"sequence":5,"unix_milliseconds":0,"plugin":"a/b","version":"1.0.0",
+      "from":"active","to":"active","reason_code":"health_failing"})"),
+            "1970-01-01T00:00:00.000Z #5 a/b 1.0.0 active (health_failing)\n");
 }
 
 }  // namespace

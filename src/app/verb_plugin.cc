@@ -13,6 +13,7 @@
 #include "app/plugin_trial.h"
 #include "app/serve_plan.h"
 #include "app/verbs.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "plugins/package.h"
 #include "server/render_plugin.h"
@@ -307,6 +308,9 @@ class PluginVerb final : public Verb {
   }
 
   Result<int> test(VerbContext& context) {
+    // The report says it all; who wants to see more asks for it.
+    const bool is_asked = context.settings.origin(SettingId::kLogLevel).source != SettingSource::kDefault;
+    if (!is_asked) configure_logging({.level = LogLevel::kError, .use_colour = context.console.use_colour});
     TRY(const TrialReport report,
         try_plugin({.folder = folder_, .worker_program = context.worker_program, .message = message_}));
     Json json = {{"ok", report.is_good()}, {"steps", Json::array()}, {"log", Json::array()}};
