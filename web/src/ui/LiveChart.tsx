@@ -27,6 +27,14 @@ const TIME_SPACE = 80; // pixels from one time to the next
 const clockTime = (unixSeconds: number) =>
   new Date(unixSeconds * 1000).toLocaleTimeString(undefined, { hour12: false });
 
+/** What is drawn: with a moment without values in front, so that few values do not fill the width. */
+function dataOf(times: number[], series: ChartSeries[], leastSpan: number): uPlot.AlignedData {
+  const first = (times.at(-1) ?? 0) - leastSpan;
+  const isShort = leastSpan > 0 && times.length > 0 && (times[0] ?? 0) > first;
+  if (!isShort) return [times, ...series.map((one) => one.values)];
+  return [[first, ...times], ...series.map((one) => [null, ...one.values])];
+}
+
 /** Series over time, drawn anew as they grow. */
 export function LiveChart({
   title,
@@ -53,18 +61,10 @@ export function LiveChart({
         height: 150,
         cursor: { show: false },
         scales: {
-          ...(leastSpan > 0 && {
-            x: {
-              range: (_: uPlot, min: number, max: number): uPlot.Range.MinMax => [
-                Math.min(min, max - leastSpan),
-                max,
-              ],
-            },
-          }),
           y: { range: (_, __, max) => [0, Math.max(max || 0, leastTop) * 1.1] },
         },
         axes: [
-          { stroke: ink, grid, space: TIME_SPACE, values: (_, times) => times.map(clockTime) },
+          { stroke: ink, grid, size: 32, space: TIME_SPACE, values: (_, times) => times.map(clockTime) },
           { stroke: ink, grid, size: 56 },
         ],
         series: [
@@ -72,7 +72,7 @@ export function LiveChart({
           ...series.map(({ label, color }) => ({ label, stroke: color, width: 2, points: { show: false } })),
         ],
       },
-      [times, ...series.map((one) => one.values)],
+      dataOf(times, series, leastSpan),
       element,
     );
     plot.current = created;
@@ -90,8 +90,8 @@ export function LiveChart({
   }, [scheme, shape, leastTop, leastSpan]);
 
   useEffect(() => {
-    plot.current?.setData([times, ...series.map((one) => one.values)]);
-  }, [times, series]);
+    plot.current?.setData(dataOf(times, series, leastSpan));
+  }, [times, series, leastSpan]);
 
   return (
     <Paper withBorder p="sm">

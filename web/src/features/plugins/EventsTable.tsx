@@ -44,7 +44,7 @@ export function EventsTable({ events, plugin, limit }: EventsTableProps) {
               {plugin === undefined && <Table.Td>{event.plugin || t("plugins.allPlugins")}</Table.Td>}
               <Table.Td>{event.version}</Table.Td>
               <Table.Td>
-                {event.from === event.to ? (
+                {event.plugin === "" ? null : event.from === event.to ? (
                   <Mark color="gray" text={t(`plugins.states.${event.to}`)} />
                 ) : (
                   <StateBadge state={event.to} />

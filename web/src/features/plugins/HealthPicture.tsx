@@ -44,8 +44,8 @@ export function HealthPicture({ plugin, samples, events, now }: HealthPicturePro
         <Figure name={t("plugins.failures")} value={plugin.failures} detail={t("plugins.ofCalls")} />
         <Figure
           name={t("plugins.p95")}
-          value={formatLatency(plugin, plugin.p95_milliseconds)}
-          detail={t("plugins.medianIs", { median: formatLatency(plugin, plugin.p50_milliseconds) })}
+          value={formatLatency(plugin.p95_milliseconds)}
+          detail={t("plugins.medianIs", { median: formatLatency(plugin.p50_milliseconds) })}
         />
         <Figure
           name={t("plugins.memory")}

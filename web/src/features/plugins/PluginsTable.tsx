@@ -78,7 +78,7 @@ function PluginRow({ plugin }: { plugin: Plugin }) {
       </Table.Td>
       <Table.Td visibleFrom="sm">{plugin.calls}</Table.Td>
       <Table.Td visibleFrom="sm">{plugin.failures}</Table.Td>
-      <Table.Td visibleFrom="sm">{formatLatency(plugin, plugin.p95_milliseconds)}</Table.Td>
+      <Table.Td visibleFrom="sm">{formatLatency(plugin.p95_milliseconds)}</Table.Td>
       <Table.Td visibleFrom="sm">{formatBytes(plugin.memory_bytes)}</Table.Td>
     </Table.Tr>
   );

@@ -1,8 +1,6 @@
-import type { Plugin } from "../../api/client";
-
-/** Milliseconds of a plugin's calls; "-" before the first. */
-export const formatLatency = (plugin: Pick<Plugin, "calls">, milliseconds: number): string =>
-  plugin.calls > 0 ? `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms` : "-";
+/** Milliseconds of a process's calls; "-" before the first. */
+export const formatLatency = (milliseconds: number): string =>
+  milliseconds > 0 ? `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms` : "-";
 
 /** A moment as people of this place write it. */
 export const formatMoment = (unixSeconds: number): string =>

@@ -20,12 +20,12 @@ it("shows no negative rate where a count begins again", () => {
   expect(extendHistories(first, [makePlugin({ calls: 1 })], 102)[ID]?.at(-1)?.callsPerSecond).toBe(0);
 });
 
-it("knows no latency before the first call", () => {
-  const sample = (calls: number) =>
-    extendHistories({}, [makePlugin({ calls, p50_milliseconds: 1, p95_milliseconds: 2 })], 1)[ID]?.[0];
+it("knows no latency before the first call of a process", () => {
+  const sample = (p50_milliseconds: number, p95_milliseconds: number) =>
+    extendHistories({}, [makePlugin({ calls: 9, p50_milliseconds, p95_milliseconds })], 1)[ID]?.[0];
 
-  expect([sample(0)?.p50, sample(0)?.p95]).toEqual([null, null]);
-  expect([sample(1)?.p50, sample(1)?.p95]).toEqual([1, 2]);
+  expect(sample(0, 0)).toMatchObject({ p50: null, p95: null });
+  expect(sample(1, 2)).toMatchObject({ p50: 1, p95: 2 });
 });
 
 it("takes no sample too soon after the last", () => {

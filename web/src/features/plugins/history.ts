@@ -7,7 +7,7 @@ export interface Sample {
   failures: number;
   callsPerSecond: number;
   failuresPerSecond: number;
-  p50: number | null; // milliseconds; null before the first call
+  p50: number | null; // milliseconds; null before a process's first call
   p95: number | null;
   memoryBytes: number;
   restarts: number;
@@ -27,8 +27,8 @@ function sampleOf(plugin: Plugin, time: number, before: Sample | undefined): Sam
     failures: plugin.failures,
     callsPerSecond: rate(plugin.calls, before?.calls),
     failuresPerSecond: rate(plugin.failures, before?.failures),
-    p50: plugin.calls > 0 ? plugin.p50_milliseconds : null,
-    p95: plugin.calls > 0 ? plugin.p95_milliseconds : null,
+    p50: plugin.p50_milliseconds || null,
+    p95: plugin.p95_milliseconds || null,
     memoryBytes: plugin.memory_bytes,
     restarts: plugin.restarts,
   };

@@ -26,6 +26,12 @@ it("shows an update that failed beside the version that goes on", () => {
   ).toEqual(["1.0.0: active 1-null", "2.0.0: starting 5-6, failed 6-7, stopped 7-null"]);
 });
 
+it("does not draw the rest of those that others followed", () => {
+  expect(
+    lanes(0, "1.0.0: probing > active @ 1", "1.0.0: active > stopped @ 5", "2.0.0: probing > active @ 6"),
+  ).toEqual(["1.0.0: active 1-5", "2.0.0: active 6-null"]);
+});
+
 it("tells the two processes of a reload apart: the older one leaves", () => {
   expect(
     lanes(

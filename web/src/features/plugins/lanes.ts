@@ -41,14 +41,21 @@ function note(lanes: Lane[], event: PluginEvent): void {
   }
 }
 
+// That a process is gone says something of the newest one only.
+const withoutRest = (lane: Lane): Lane => ({
+  ...lane,
+  stretches: lane.stretches.filter((one) => one.state !== "stopped"),
+});
+
 /** The lanes that a plugin's events tell of, oldest first; those that ended before `since` are left out. */
 export function lanesOf(events: PluginEvent[], plugin: string, since: number): Lane[] {
   const lanes: Lane[] = [];
   for (const event of happened(events, plugin)) note(lanes, event);
-  return lanes.filter((lane) => {
+  const shown = lanes.filter((lane) => {
     const last = current(lane);
     return last && (!ENDED.includes(last.state) || last.start >= since);
   });
+  return shown.map((lane, index) => (index < shown.length - 1 ? withoutRest(lane) : lane));
 }
 
 /** A stretch as shares of the picture from `since` to `now`; null where it lies outside. */
