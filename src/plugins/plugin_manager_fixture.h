@@ -40,7 +40,8 @@ struct TestPackage {
   std::string version = "1.0.0";
   std::string config = "append = ' ok'\n";  // TOML
   std::string plugin = {};                  // more lines of [plugin]
-  std::string more = {};                    // more tables
+  std::string command = "['run']";
+  std::string more = {};  // more tables
 };
 
 // For tests: a manager whose plugins are real processes, of tests/support/test_plugin.cc.
@@ -75,7 +76,7 @@ class PluginManagerTest : public testing::Test {
     std::filesystem::create_directories(path);
     const std::string manifest =
         "[plugin]\nid = '" + package.id + "'\nversion = '" + package.version +
-        "'\nsummary = 'For tests'\ncommand = ['run']\n" +
+        "'\nsummary = 'For tests'\ncommand = " + package.command + "\n" +
         (package.plugin.find("capabilities") == std::string::npos ? "capabilities = ['request_filter']\n"
                                                                   : "") +
         package.plugin + "[host_api]\nmin = '1.0.0'\nmax = '1.999.0'\n" +

@@ -3,6 +3,7 @@
 #include "plugins/plugin_manager.h"
 
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
@@ -430,6 +431,8 @@ TEST_F(PluginManagerTest, ShowsThatAPluginIsNotWell) {
 TEST_F(PluginManagerTest, EndsWhatRunsWhenItStops) {
   start();
   ASSERT_TRUE(install({.more = "[limits]\ncall_timeout_ms = 30000\n"}).ok());
+  const auto pid = static_cast<pid_t>(status().pid);
+  ASSERT_GT(pid, 0);
   std::promise<Result<FilterableText>> promise;
   manager_->filter_request({"r", "m", FilterableText("!slow 100")},
                            [&](auto result) { promise.set_value(std::move(result)); });
@@ -440,7 +443,7 @@ TEST_F(PluginManagerTest, EndsWhatRunsWhenItStops) {
   EXPECT_EQ(std::get<std::string>(promise.get_future().get().value()), "!slow 100 ok");
   EXPECT_EQ(answer("hi"), "shutting_down");
   EXPECT_EQ(change(Kind::kReload).error().code, ErrorCode::kShuttingDown);
-  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no process is left
+  EXPECT_NE(::kill(pid, 0), 0);  // no process is left
 }
 
 TEST_F(PluginManagerTest, GivesUpAStartThatIsUnderWayWhenItStops) {
@@ -471,11 +474,9 @@ TEST_F(PluginManagerTest, RunsPluginsInTheSandbox) {
     return command;
   };
   start();
-  const std::string source = package({.config = "capabilities = ['request_filter', 'event_listener']\n"
-                                                "append = ' ok'\n",
-                                      .plugin = "capabilities = ['request_filter', 'event_listener']\n"});
-  const auto overwrite = std::filesystem::copy_options::overwrite_existing;
-  std::filesystem::copy_file(LLAMAGPU_TEST_PLUGIN, source + "/run", overwrite);
+  const std::string source = package({.plugin = "capabilities = ['request_filter', 'event_listener']\n",
+                                      .command = "['python3', 'plugin.py']"});
+  std::filesystem::copy_file(LLAMAGPU_TESTDATA "/support/sandboxed_plugin.py", source + "/plugin.py");
 
   const Result<Generation> installed = apply({.kind = Kind::kInstall, .source = source});
 

@@ -18,8 +18,8 @@ enum class Source : uint64_t { kExit = 0, kSocket = 1, kLog = 2, kWake = 3 };
 
 uint64_t event_data(uint64_t key, Source source) { return (key << 2) | static_cast<uint64_t>(source); }
 
-// Makes epoll forget a descriptor that is not waited for any more. Those that were closed it forgot by
-// itself.
+// Makes epoll forget a descriptor that is open still, but not waited for any more. Those that were closed it
+// forgot by itself, and their numbers may be those of other threads by now.
 void forget(int epoll_fd, int before, int now) {
   if (before >= 0 && before != now) ::epoll_ctl(epoll_fd, EPOLL_CTL_DEL, before, nullptr);
 }
@@ -175,23 +175,18 @@ bool Supervisor::wait() {
 
 void Supervisor::update_watched() {
   const int epoll_fd = epoll_.get();
-  std::vector<Worker::WaitFor> all_now;
-  all_now.reserve(places_.size());
-  for (const Place& place : places_) all_now.push_back(place.worker->wait_for());
-  // All that go first: a number may have been closed by one worker and given to another since.
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const Worker::WaitFor& before = places_[i].watched;
-    forget(epoll_fd, before.exit_fd, all_now[i].exit_fd);
-    forget(epoll_fd, before.socket_fd, all_now[i].socket_fd);
-    forget(epoll_fd, before.log_fd, all_now[i].log_fd);
-  }
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const Worker::WaitFor& now = places_[i].watched = all_now[i];
-    const uint64_t key = places_[i].key;
+  for (Place& place : places_) {
+    const Worker::WaitFor now = place.worker->wait_for();
+    const Worker::WaitFor before = std::exchange(place.watched, now);
+    if (before.process == now.process) {
+      forget(epoll_fd, before.exit_fd, now.exit_fd);
+      forget(epoll_fd, before.socket_fd, now.socket_fd);
+      forget(epoll_fd, before.log_fd, now.log_fd);
+    }
     const uint32_t send_events = now.wants_to_send ? static_cast<uint32_t>(EPOLLOUT) : 0U;
-    watch(epoll_fd, now.exit_fd, EPOLLIN, event_data(key, Source::kExit));
-    watch(epoll_fd, now.socket_fd, EPOLLIN | send_events, event_data(key, Source::kSocket));
-    watch(epoll_fd, now.log_fd, EPOLLIN, event_data(key, Source::kLog));
+    watch(epoll_fd, now.exit_fd, EPOLLIN, event_data(place.key, Source::kExit));
+    watch(epoll_fd, now.socket_fd, EPOLLIN | send_events, event_data(place.key, Source::kSocket));
+    watch(epoll_fd, now.log_fd, EPOLLIN, event_data(place.key, Source::kLog));
   }
 }
 

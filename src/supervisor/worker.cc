@@ -95,6 +95,7 @@ void Worker::spawn() {
     return;
   }
   process_.emplace(std::move(process).value());
+  ++num_processes_;
   decoder_ = FrameDecoder();
   out_.clear();
   log_tail_.emplace();
@@ -109,7 +110,8 @@ milliseconds Worker::until_next_tick() const {
 
 Worker::WaitFor Worker::wait_for() const {
   if (!process_) return {};
-  return {.exit_fd = process_->exit_fd(),
+  return {.process = num_processes_,
+          .exit_fd = process_->exit_fd(),
           .socket_fd = has_closed_socket_ ? -1 : process_->socket_fd(),
           .log_fd = has_closed_log_ ? -1 : process_->log_fd(),
           .wants_to_send = out_.pending_bytes() > 0};

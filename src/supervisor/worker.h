@@ -28,8 +28,10 @@ struct WorkerSpec {
 // and the session, and logs. Supervisor thread only.
 class Worker final : private WorkerLink {
  public:
-  // Descriptors to wait for; -1 for none. They change only in act() and the on_ functions.
+  // Descriptors to wait for; -1 for none. They change only in act() and the on_ functions. Those of another
+  // process are closed.
   struct WaitFor {
+    uint64_t process = 0;  // counts them; 0 for none
     int exit_fd = -1, socket_fd = -1, log_fd = -1;
     bool wants_to_send = false;
   };
@@ -86,6 +88,7 @@ class Worker final : private WorkerLink {
   std::function<void()> on_change_;
   WorkerLife life_;
   std::optional<WorkerProcess> process_;
+  uint64_t num_processes_ = 0;  // so far
   bool has_closed_socket_ = false;
   bool has_closed_log_ = false;
   FrameDecoder decoder_;
