@@ -391,7 +391,7 @@ def test_the_command_line_works_without_a_server(start_server: Start, tmp_path: 
     wait_until(lambda: Plugins(server, store).state() == "active")
     assert echoed(server, "a cat") == "a cow"
     # The store is the server's now.
-    assert "another process" in offline("disable", ID, ok=False).stderr.lower()
+    assert "is held by process" in offline("disable", ID, ok=False).stderr
 
 
 def test_a_new_plugin_passes_its_test_at_once(tmp_path: Path) -> None:
