@@ -39,7 +39,7 @@ type = "array"
 items = { type = "string" }
 `;
 
-const PROGRAM = (selfTest) => `
+const PROGRAM = ({ selfTest, call }) => `
 import json, os, struct, sys
 
 FD = int(os.environ["LLAMAGPU_PLUGIN_FD"])
@@ -73,6 +73,7 @@ def self_test():
 
 
 def request_filter(params):
+    ${call}
     log("masks with " + config["mask"])
     messages = params.get("messages")
     if messages is None or not any("secret" in message["content"] for message in messages):
@@ -102,12 +103,13 @@ while True:
     send({"id": message["id"], "result": result})
 `;
 
-/** The folder of a package of acme/guard, made in `parent`. One that crashes does so where it tests itself. */
-export function writePlugin(parent, version, { crashes = false } = {}) {
+const CRASH = 'sys.exit("guard: the rules are missing")';
+
+/** The folder of a package of acme/guard, made in `parent`; it may crash in its "selfTest" or in each "call". */
+export function writePlugin(parent, version, { crashesIn = "" } = {}) {
   const folder = join(parent, `guard-${version}`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "plugin.toml"), MANIFEST(version));
-  const selfTest = crashes ? 'sys.exit("guard: the rules are missing")' : "pass";
-  writeFileSync(join(folder, "guard.py"), PROGRAM(selfTest));
+  writeFileSync(join(folder, "guard.py"), PROGRAM({ selfTest: "pass", call: "pass", [crashesIn]: CRASH }));
   return folder;
 }

@@ -18,22 +18,25 @@ const sees = (text) => dashboard.page.getByText(text).first().waitFor();
 const row = () => dashboard.page.getByRole("table", { name: "Plugins" }).getByRole("row", { name: ID });
 const heading = () => dashboard.page.getByRole("heading", { name: ID }).locator("..");
 
-async function post(path, body) {
-  const answer = await fetch(dashboard.server.url + path, {
+const send = (path, body) =>
+  fetch(dashboard.server.url + path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
+
+async function post(path, body) {
+  const answer = await send(path, body);
   assert.equal(answer.status, 200, await answer.clone().text());
   return answer.json();
 }
 
-const chat = (content) =>
-  post("/v1/chat/completions", {
-    model: "smollm2-135m-instruct",
-    messages: [{ role: "user", content }],
-    max_tokens: 2,
-  });
+const question = (content) => ({
+  model: "smollm2-135m-instruct",
+  messages: [{ role: "user", content }],
+  max_tokens: 2,
+});
+const chat = (content) => post("/v1/chat/completions", question(content));
 
 const getPlugin = async () => (await fetch(`${dashboard.server.url}/admin/plugins/${ID}`)).json();
 
@@ -145,7 +148,7 @@ describe("plugins", () => {
   it("shows what failed where an update crashes, while the old version serves on", async () => {
     await open(PAGE);
     await button("Update from a folder").click();
-    await choose(writePlugin(dashboard.folder, "2.0.0", { crashes: true }));
+    await choose(writePlugin(dashboard.folder, "2.0.0", { crashesIn: "selfTest" }));
     await dashboard.page.getByRole("checkbox", { name: "Install it although it is unsigned" }).check();
     await button("Install").click();
 
@@ -160,6 +163,29 @@ describe("plugins", () => {
     await heading().getByText("1.0.0").waitFor();
     await heading().getByText("active").waitFor();
     await chat("The old version sees this secret.");
+  });
+
+  it("shows the rollback by itself and the quarantine where an update crashes at its work, and the way out", async () => {
+    const source = writePlugin(dashboard.folder, "3.0.0", { crashesIn: "call" });
+    await post("/admin/plugins/changes", { action: "install", source, allow_unsigned: true });
+    await open(PAGE);
+    await heading().getByText("3.0.0").waitFor();
+
+    for (let tries = 0; tries < 100 && (await getPlugin()).version === "3.0.0"; ++tries) {
+      await send("/v1/chat/completions", question("A secret."));
+      await dashboard.page.waitForTimeout(100);
+    }
+
+    await sees("Version 3.0.0 is in quarantine and does not run");
+    await heading().getByText("1.0.0").waitFor();
+    await heading().getByText("active").waitFor();
+    await assertNoAxeViolations();
+    await shoot("plugin-rolled-back");
+    await button("Release from quarantine").click();
+    await confirm("Release from quarantine");
+    await dashboard.page
+      .getByText("Version 3.0.0 is in quarantine and does not run")
+      .waitFor({ state: "detached" });
   });
 
   it("updates, and rolls back to the generation before", async () => {

@@ -10,6 +10,8 @@ const LANES_SHOWN = 6;
 
 const ink = (state: PluginState) => `var(--mantine-color-${STATE_COLORS[state]}-6)`;
 
+const isFailure = (state: PluginState) => state === "failed" || state === "quarantined";
+
 interface StateTimelineProps {
   events: PluginEvent[];
   plugin: Plugin;
@@ -84,6 +86,7 @@ function Bar({ stretch, since, now }: { stretch: Stretch; since: number; now: nu
       h="100%"
       bg={ink(stretch.state)}
       left={`${100 * place.left}%`}
+      style={{ zIndex: isFailure(stretch.state) ? 1 : 0 }} // however short, it must not be covered
       w={`${Math.max(100 * place.width, NARROWEST)}%`}
     />
   );
