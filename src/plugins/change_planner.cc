@@ -94,8 +94,20 @@ class ChangePlanner {
 
   // ---- install
 
+  // A folder that cannot be read is the fault of whoever named it.
+  static Result<PluginPackage> read_source(const std::string& folder) {
+    Result<PluginPackage> package = read_package(folder);
+    if (package.ok()) return package;
+    Error error = std::move(package).error();
+    const bool is_of_the_folder = error.code == ErrorCode::kFileNotFound ||
+                                  error.code == ErrorCode::kNotAFile ||
+                                  error.code == ErrorCode::kPermissionDenied;
+    if (is_of_the_folder) error.code = ErrorCode::kPluginInvalid;
+    return error;
+  }
+
   Status plan_install(const PluginChange& change) {
-    TRY(PluginPackage package, read_package(change.source));
+    TRY(PluginPackage package, read_source(change.source));
     const PluginManifest& manifest = package.manifest;
     TRY(const Version host_api, parse_version(kHostApiVersion));
     TRY_STATUS(check_host_api(manifest, host_api));

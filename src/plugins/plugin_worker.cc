@@ -20,6 +20,8 @@ constexpr size_t kMaxLogBytesPerSecond = size_t{1} << 20;
 
 std::string last_lines(std::string_view log_tail) {
   std::vector<std::string_view> lines = split(trim(log_tail), '\n');
+  // What the sandbox reports stands first and is no word of the plugin.
+  std::erase_if(lines, [](std::string_view line) { return parse_sandbox_line(line).has_value(); });
   if (lines.size() > kErrorLogLines) lines.erase(lines.begin(), lines.end() - kErrorLogLines);
   return join(lines, " | ");
 }
