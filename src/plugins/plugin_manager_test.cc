@@ -298,7 +298,8 @@ TEST_F(PluginManagerTest, RefusesAnotherHostApiAndABadPackage) {
   manifest.replace(manifest.find("max = '1.999.0'"), 15, "max = '2.999.0'");
   ASSERT_TRUE(write_file_atomically(path, manifest).ok());
   EXPECT_EQ(apply({.kind = Kind::kInstall, .source = source}).error().code, ErrorCode::kPluginIncompatible);
-  EXPECT_FALSE(apply({.kind = Kind::kInstall, .source = folder_.path("nothing")}).ok());
+  const PluginChange missing{.kind = Kind::kInstall, .source = folder_.path("nothing")};
+  EXPECT_EQ(apply(missing).error().code, ErrorCode::kPluginInvalid);
   EXPECT_TRUE(manager_->list().empty());
 }
 
