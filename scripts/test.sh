@@ -54,8 +54,8 @@ test_asan() {
   rm -rf build/coverage && mkdir -p build/coverage
   LLVM_PROFILE_FILE=$ROOT/build/coverage/%p-%m.profraw run_ctest asan -L 'unit|kernels|conformance|fuzz'
 }
-# What has threads: the engine, the processes, the server, and the pool under the kernels.
-TSAN_TESTS=(engine_test supervisor_test server_test backends_test)
+# What has threads: the engine, the processes, plugins, the server, and the pool under the kernels.
+TSAN_TESTS=(engine_test supervisor_test plugins_test server_test backends_test)
 build_tsan() { scripts/build.sh tsan "${TSAN_TESTS[@]}"; }
 test_tsan() {
   sanitizer_environment
