@@ -117,20 +117,22 @@ void deny_sockets(SyscallFilter& filter, bool allows_network) {
 // Only to itself and its group, which it cannot leave; a process that it starts can be signalled by nobody
 // but as part of that group. A filter of its own: it takes three comparisons of one argument.
 Status deny_signals() {
-  std::vector<sock_filter> code;
-  constexpr auto kNumSignalCalls = static_cast<uint8_t>(std::size(kSignals));
   constexpr uint32_t kNumberAt = offsetof(seccomp_data, nr), kTargetAt = offsetof(seccomp_data, args);
   const uint32_t targets[] = {static_cast<uint32_t>(::getpid()), 0, static_cast<uint32_t>(-::getpgrp())};
+  std::vector<sock_filter> code;
+  // Where what was loaded is one of `values`, goes on behind the instruction that follows the comparisons.
+  const auto skip_next_for = [&](std::span<const uint32_t> values) {
+    for (size_t left = values.size(); left > 0; --left) {
+      const uint32_t value = values[values.size() - left];
+      code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<uint8_t>(left), 0));
+    }
+  };
 
   code.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kNumberAt));
-  for (uint8_t i = 0; i < kNumSignalCalls; ++i)
-    code.push_back(
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSignals[i], static_cast<uint8_t>(kNumSignalCalls - i), 0));
+  skip_next_for(kSignals);
   code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   code.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kTargetAt));  // the lower half, on little-endian machines
-  for (uint8_t i = 0; i < std::size(targets); ++i)
-    code.push_back(
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, targets[i], static_cast<uint8_t>(std::size(targets) - i), 0));
+  skip_next_for(targets);
   code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
   code.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 
