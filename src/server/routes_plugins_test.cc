@@ -33,10 +33,14 @@ class RoutesPluginsTest : public testing::Test {
   RoutesPluginsTest() {
     configure_logging({.sink = [](std::string_view) {}});
   }
-  ~RoutesPluginsTest() override { configure_logging({}); }
+  ~RoutesPluginsTest() override {
+    // As the server does: a stream that goes on and its connection hold each other.
+    for (const auto& writer : writers_) writer->close();
+    configure_logging({});
+  }
 
   std::shared_ptr<RecordingWriter> begin(Handler handler, HttpRequest request, std::string argument = "") {
-    auto writer = std::make_shared<RecordingWriter>();
+    auto writer = writers_.emplace_back(std::make_shared<RecordingWriter>());
     handler(Exchange{.server = context_,
                      .request = std::move(request),
                      .path_argument = std::move(argument),
@@ -104,6 +108,7 @@ class RoutesPluginsTest : public testing::Test {
                          .plugins = &plugins_,
                          .sandbox = {{plugins::SandboxLayer::kLandlock, true, ""},
                                      {plugins::SandboxLayer::kNamespaces, false, "the kernel has none"}}};
+  std::vector<std::shared_ptr<RecordingWriter>> writers_;
 };
 
 TEST_F(RoutesPluginsTest, ListsPluginsTheSandboxAndWhatIsQuarantined) {
