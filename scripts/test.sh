@@ -76,7 +76,7 @@ test_node() { npm_install tests/e2e/node && (cd tests/e2e/node && node --test); 
 test_web() {
   npm_install web
   (cd web && node node_modules/vitest/vitest.mjs run)
-  (cd web && node --test "e2e/*.test.mjs")
+  (cd web && node --test --test-concurrency=1 "e2e/*.test.mjs") # each has a server and a browser
 }
 
 SANITIZER_STAGES=(build-asan asan fuzz coverage build-tsan tsan)
