@@ -18,6 +18,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
 
+  // More of what is hashed; pieces of any size come to the same.
   void add(std::string_view bytes);
   // Of all bytes added, in lower-case hexadecimal digits. The last call.
   std::string finish();

@@ -44,6 +44,7 @@ struct Generation {
   std::vector<InstalledPlugin> plugins;  // by id
   friend bool operator==(const Generation&, const Generation&) = default;
 
+  // Null where the set has none of that id. Lives as long as the generation.
   const InstalledPlugin* find(std::string_view id) const;
 };
 
@@ -95,6 +96,7 @@ class GenerationStore {
   Status collect(size_t num_kept);
 
   const std::vector<QuarantinedPackage>& quarantined() const;
+  // Keeps the digest from running, durably; a second reason replaces the first.
   Status quarantine(QuarantinedPackage package);
   // Lets the digest run again. Nothing to do where it was not quarantined.
   Status release(const std::string& digest);

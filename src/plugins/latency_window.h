@@ -11,6 +11,7 @@ class LatencyWindow {
  public:
   static constexpr size_t kCalls = 256;
 
+  // The length of the latest call; the oldest of more than kCalls is forgotten.
   void add(double seconds);
   // The time that a share of the calls stayed within, 0 to 1; 0 where there were none.
   double quantile(double share) const;

@@ -26,6 +26,7 @@ inline void write_test_file(const std::string& path, const std::string& contents
   CHECK(file.good(), "a test's file cannot be written");
 }
 
+// A package folder with what `text` says; CHECKs that it can be written.
 inline void write_test_package(const std::string& folder, const PackageText& text = {}) {
   namespace fs = std::filesystem;
   write_test_file(folder + "/plugin.toml", "[plugin]\nid = \"" + text.id + "\"\nversion = \"" + text.version +

@@ -17,6 +17,7 @@ class PackageShelf {
 
   const std::string& folder() const { return folder_; }
   std::string package_folder(const std::string& digest) const { return folder_ + "/" + digest; }
+  // Whether the package is there; its bytes are not looked at.
   bool contains(const std::string& digest) const;
 
   // As GenerationStore's functions of these names.

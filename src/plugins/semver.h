@@ -43,6 +43,7 @@ class VersionRange {
   // kInvalidValue naming the part that cannot be read.
   static Result<VersionRange> parse(std::string_view text);
 
+  // Whether the version is in the set; see above for pre-releases.
   bool contains(const Version& version) const;
   // As it was written.
   const std::string& text() const { return text_; }
