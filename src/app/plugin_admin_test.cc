@@ -139,7 +139,7 @@ TEST_F(StoredPluginsTest, ChangesRollsBackAndRemoves) {
   ASSERT_TRUE(install("1.0.0").ok());
   ASSERT_TRUE(install("1.1.0").ok());
   ASSERT_TRUE(plugins_.apply({.kind = Kind::kDisable, .plugin = "acme/guard"}).ok());
-  EXPECT_EQ((*plugins_.info("acme/guard"))["reason_code"], "disabled");
+  EXPECT_EQ((*plugins_.info("acme/guard"))["reason_code"], "disable");
   const auto again = plugins_.apply({.kind = Kind::kDisable, .plugin = "acme/guard"});
   EXPECT_EQ((*again)["generation"]["number"], 3);  // nothing to do makes no generation
 

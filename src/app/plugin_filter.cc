@@ -8,7 +8,8 @@ namespace llama_gpu::app {
 namespace {
 
 bool is_closed_filter(const plugins::PluginStatus& status) {
-  if (!status.is_enabled || !status.manifest) return false;
+  if (!status.is_enabled) return false;
+  if (!status.manifest) return true;  // nobody can tell yet, or any more
   const plugins::PluginManifest& manifest = *status.manifest;
   return manifest.failure_policy == plugins::FailurePolicy::kClosed &&
          std::ranges::count(manifest.capabilities, plugins::Capability::kRequestFilter) > 0;

@@ -47,7 +47,7 @@ PluginStatus status_of(const GenerationStore& store, const InstalledPlugin& plug
   status.config = plugin.config;
   status.granted = plugin.permissions;
   status.state = PluginState::kStopped;
-  status.reason_code = plugin.is_enabled ? "no_server" : "disabled";
+  status.reason_code = plugin.is_enabled ? "no_server" : "disable";
   status.reason = plugin.is_enabled ? "no server runs" : "it is disabled";
   status.since_unix_milliseconds = store.current().created_unix_seconds * 1000;
   auto package = store.package(plugin.digest);

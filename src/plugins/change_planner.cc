@@ -265,7 +265,11 @@ class ChangePlanner {
       }
     }
     for (const InstalledPlugin& row : planned_.plugins) {
-      if (current_.find(row.id) == nullptr) add_step("install", row.id, "", row.version);
+      const InstalledPlugin* old = current_.find(row.id);
+      if (old == nullptr) add_step("install", row.id, "", row.version);
+      const PluginPermissions granted = old != nullptr ? old->permissions : PluginPermissions();
+      for (std::string& permission : new_permissions(row.permissions, granted))
+        planned_.plan.new_permissions.push_back(row.id + ": " + permission);
     }
   }
 

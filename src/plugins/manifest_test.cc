@@ -34,7 +34,7 @@ tested_with = ["0.1.0", "0.2.0-rc.1"]
 [conflicts]
 "acme/old-guard" = "*"
 [permissions]
-read = ["/etc/ssl/certs", "/"]
+read = ["/etc/ssl/certs"]
 write = ["/var/tmp/guard"]
 network = true
 [limits]
@@ -99,7 +99,7 @@ TEST(Manifest, ReadsEveryKey) {
   EXPECT_EQ(parsed->dependencies[0].range.text(), "^1.2");
   ASSERT_EQ(parsed->conflicts.size(), 1u);
   EXPECT_EQ(parsed->conflicts[0].id, "acme/old-guard");
-  EXPECT_THAT(parsed->permissions.read_paths, ElementsAre("/etc/ssl/certs", "/"));
+  EXPECT_THAT(parsed->permissions.read_paths, ElementsAre("/etc/ssl/certs"));
   EXPECT_THAT(parsed->permissions.write_paths, ElementsAre("/var/tmp/guard"));
   EXPECT_TRUE(parsed->permissions.network);
   EXPECT_EQ(parsed->limits.memory_bytes, 256 << 20);

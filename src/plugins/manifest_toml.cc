@@ -222,8 +222,8 @@ Status read_host_paths(const ManifestNode& at, std::vector<std::string>& paths) 
   return read_each(at, [&](const ManifestNode& item) -> Status {
     const auto* const text = item.node.as_string();
     const std::string_view path = text == nullptr ? std::string_view() : text->get();
-    if (path != "/" && !(path.starts_with('/') && is_package_path(path.substr(1)))) {
-      return bad_value(item, "an absolute path without '.', '..', '//' or a '/' at its end");
+    if (!path.starts_with('/') || !is_package_path(path.substr(1))) {
+      return bad_value(item, "an absolute path below '/' without '.', '..', '//' or a '/' at its end");
     }
     paths.emplace_back(path);
     return {};

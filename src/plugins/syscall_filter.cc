@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,8 @@ struct OfProcess {
 constexpr OfProcess kOnItselfOnly[] = {{"prlimit64", 0},         {"setpriority", 1},    {"ioprio_set", 1},
                                        {"sched_setaffinity", 0}, {"sched_setparam", 0}, {"sched_setattr", 0},
                                        {"sched_setscheduler", 0}};
+
+constexpr uint64_t kIoPriorityOfProcess = 1;  // IOPRIO_WHO_PROCESS
 
 // Signals, whose first argument is their target; pidfd_send_signal needs pidfd_open, which is forbidden.
 constexpr uint32_t kSignals[] = {SYS_kill, SYS_tkill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo};
@@ -156,6 +159,9 @@ Status filter_syscalls(const SyscallPolicy& policy) {
   for (const char* name : kForbidden) filter.deny(name, kDeny);
   for (const OfProcess& call : kOnItselfOnly)
     filter.deny(call.name, scmp_arg_cmp{call.argument, SCMP_CMP_NE, 0, 0});
+  // Not a group or a user either, whose number 0 is the caller's own.
+  filter.deny("setpriority", scmp_arg_cmp{0, SCMP_CMP_NE, PRIO_PROCESS, 0});
+  filter.deny("ioprio_set", scmp_arg_cmp{0, SCMP_CMP_NE, kIoPriorityOfProcess, 0});
   for (const uint64_t flag : kNamespaceFlags)
     filter.deny("clone", scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, flag, flag});
   // Its flags lie in memory, where no filter sees them: without it, libraries use clone().

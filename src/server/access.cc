@@ -90,6 +90,14 @@ Status AccessControl::check_origin(const HttpRequest& request) const {
   return host_not_allowed("Origin", *origin);
 }
 
+Status AccessControl::check_origin_of_admin(const HttpRequest& request) const {
+  const auto origin = request.headers.find("Origin");
+  if (!origin || has_keys()) return {};
+  const auto authority = origin_host(*origin);
+  if (authority && equals_ignoring_case(*authority, request.headers.find("Host").value_or(""))) return {};
+  return host_not_allowed("Origin", *origin);
+}
+
 Status AccessControl::check_key(const HttpRequest& request, Access access) const {
   if (access == Access::kPublic || !has_keys()) return {};
   if (request.headers.count("Authorization") > 1)

@@ -32,6 +32,9 @@ class AccessControl {
   Status check_host(const HttpRequest& request, const RequestTarget& target) const;
   // kHostNotAllowed for a request made by a page of another site. Pages of this machine are let through.
   Status check_origin(const HttpRequest& request) const;
+  // The same for routes of Access::kAdmin: where there is no key, pages of other servers of this machine are
+  // not let through either.
+  Status check_origin_of_admin(const HttpRequest& request) const;
   // kInvalidApiKey where the route needs a key and the request has none that is known.
   Status check_key(const HttpRequest& request, Access access) const;
 

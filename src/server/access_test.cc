@@ -90,6 +90,19 @@ TEST(HostHeader, MayBeAnAddressForANetworkWithoutAKey) {
   EXPECT_TRUE(takes_host(AccessControl({.host = "192.168.1.5", .insecure_no_auth = true}), "192.168.1.5"));
 }
 
+TEST(OriginHeader, MustBeTheSameSiteForAdminRoutesWithoutAKey) {
+  const AccessControl open(ServerOptions{}), guarded(ServerOptions{.api_keys = {"k"}});
+  const auto from = [](const std::string& origin) {
+    return request_with({{"Host", "localhost:8484"}, {"Origin", origin}});
+  };
+
+  EXPECT_TRUE(open.check_origin_of_admin(request_with({{"Host", "localhost:8484"}})).ok());
+  EXPECT_TRUE(open.check_origin_of_admin(from("http://localhost:8484")).ok());
+  for (const char* other : {"http://localhost:3000", "http://127.0.0.1:8484", "null", "http://evil.com"})
+    EXPECT_EQ(open.check_origin_of_admin(from(other)).error().code, ErrorCode::kHostNotAllowed) << other;
+  EXPECT_TRUE(guarded.check_origin_of_admin(from("http://localhost:3000")).ok());
+}
+
 TEST(OriginHeader, MustBeThisMachineOrTheSameSite) {
   const AccessControl access({.allowed_hosts = {"app.example"}});
 

@@ -123,6 +123,7 @@ Status find_route(const ServerContext& server, const HttpRequest& head, Admissio
     admission.answer = answer_without_route(server, head, target, found.allow);
     return {};
   }
+  if (found.route->access == Access::kAdmin) TRY_STATUS(server.access.check_origin_of_admin(head));
   TRY_STATUS(server.access.check_key(head, found.route->access));
   const int64_t max_body =
       found.route->max_body == kMaxBodyFromSetting ? server.options.max_body_bytes : found.route->max_body;
