@@ -60,7 +60,10 @@ build_tsan() { scripts/build.sh tsan "${TSAN_TESTS[@]}"; }
 test_tsan() {
   sanitizer_environment
   local program
-  for program in "${TSAN_TESTS[@]}"; do "build/tsan/bin/$program" --gtest_brief=1; done
+  # One thread alone walks the crashes of the plugin store and the sandbox.
+  for program in "${TSAN_TESTS[@]}"; do
+    "build/tsan/bin/$program" --gtest_brief=1 --gtest_filter=-'StoreCrash*:*/StoreCrash*:Sandbox*:*/Sandbox*'
+  done
 }
 test_oracles() {
   npm_install tests/oracles
