@@ -191,8 +191,8 @@ void print_plan(std::ostream& out, const Json& result) {
   if (steps.empty()) out << "nothing to do\n";
   for (const Json& step : steps) {
     const std::string from = json_line(step, "from_version"), to = json_line(step, "to_version");
-    const std::string versions =
-        from.empty() || to.empty() || from == to ? (to.empty() ? from : to) : from + " -> " + to;
+    const std::string versions = from.empty() || to.empty() || from == to ? (to.empty() ? from : to)
+                                                                          : fmt::format("{} -> {}", from, to);
     out << json_line(step, "action") << " " << json_line(step, "plugin") << " " << versions << "\n";
   }
   for (const Json& permission : items_of(plan, "new_permissions"))

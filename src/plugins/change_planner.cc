@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugins/change_planner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -19,7 +21,8 @@ std::vector<std::string> new_paths(const std::vector<std::string>& wanted,
                                    const std::vector<std::string>& granted, const std::string& what) {
   std::vector<std::string> sentences;
   for (const std::string& path : wanted) {
-    if (std::count(granted.begin(), granted.end(), path) == 0) sentences.push_back(what + " '" + path + "'");
+    if (std::count(granted.begin(), granted.end(), path) == 0)
+      sentences.push_back(fmt::format("{} '{}'", what, path));
   }
   return sentences;
 }
@@ -287,7 +290,7 @@ class ChangePlanner {
     for (const QuarantinedPackage& bad : store_.quarantined()) {
       if (bad.digest != digest) continue;
       return Error{ErrorCode::kPluginQuarantined,
-                   "'" + id + "' " + version + " must not run again: " + bad.reason,
+                   fmt::format("'{}' {} must not run again: {}", id, version, bad.reason),
                    "install another version, or release it from quarantine"};
     }
     return {};

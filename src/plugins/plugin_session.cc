@@ -103,7 +103,8 @@ void PluginSession::finish(Call call, Result<FilterVerdict> verdict) {
   cost_.busy_seconds += seconds;
   if (!verdict.ok()) ++cost_.failures;
   listener_.on_call(seconds, !verdict.ok());
-  call.done(std::move(verdict));
+  const auto done = std::move(call.done);
+  done(std::move(verdict));
 }
 
 void PluginSession::fail_all(const std::string& reason) {
@@ -125,7 +126,7 @@ void PluginSession::tell(std::string_view event_json) {
 
 // ---- the worker's life
 
-void PluginSession::request(std::string payload) {
+void PluginSession::request(std::string_view payload) {
   const Result<std::string> frame = encode_frame(FrameKind::kControl, payload);
   // Only a config can make a message of ours too large.
   if (!frame.ok()) return fail_start("start_failed", frame.error());
@@ -181,10 +182,10 @@ Status PluginSession::on_frame(const supervisor::Frame& frame) {
   // Whatever it says shows that it lives.
   link_->report_heartbeat(/*is_busy=*/false, /*progress=*/0);
   if (const auto* line = std::get_if<PluginLogLine>(&*message)) return listener_.on_log(*line), Status();
-  return on_reply(std::get<PluginReply>(std::move(message).value()));
+  return on_reply(std::get<PluginReply>(*message));
 }
 
-Status PluginSession::on_reply(PluginReply reply) {
+Status PluginSession::on_reply(const PluginReply& reply) {
   const uint64_t id = reply.id;
   if (id == 0) return break_with("it answered with id 0, which nobody asked");
   if (id == initialize_id_) return on_initialized(reply.result);

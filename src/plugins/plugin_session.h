@@ -106,8 +106,8 @@ class PluginSession final : public supervisor::WorkerSession {
   void send_waiting();
   // False where it is to be tried again later.
   bool send(Call& call);
-  void request(std::string payload);
-  Status on_reply(PluginReply reply);
+  void request(std::string_view payload);
+  Status on_reply(const PluginReply& reply);
   Status on_initialized(const Result<Json>& result);
   Status on_self_test(const Result<Json>& result);
   Status on_health(const Result<Json>& result);

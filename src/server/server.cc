@@ -103,7 +103,7 @@ class Server::Impl {
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts parts) {
   TRY(ListeningSocket socket, ListeningSocket::open(options));
-  return start(std::move(options), parts, std::move(socket));
+  return start(std::move(options), std::move(parts), std::move(socket));
 }
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, ServerParts parts,

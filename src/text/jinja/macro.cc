@@ -51,8 +51,8 @@ Status Macro::bind_special(Runtime& runtime, Scope& scope, CallArguments argumen
   if (definition_->uses_caller && !has_parameter("caller")) {
     NamedArguments named(std::move(arguments.named));
     const auto caller = named.take("caller");
-    TRY(Value nobody, runtime.make_undefined("no caller is defined"));
-    scope.names["caller"] = caller ? *caller : std::move(nobody);
+    TRY(const Value nobody, runtime.make_undefined("no caller is defined"));
+    scope.names["caller"] = caller ? *caller : nobody;
     arguments.named = std::move(named).rest();
   }
   if (definition_->uses_kwargs && !has_parameter("kwargs")) {

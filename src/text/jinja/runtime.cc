@@ -19,7 +19,7 @@ constexpr size_t kNamespaceBytes = 256, kDictBytes = 256, kIteratorBytes = 256, 
 // Comparing and copying this many bytes takes about as long as a step.
 constexpr size_t kBytesPerStep = 64;
 // Messages and names in them are for people to read, whatever a template puts into them.
-constexpr size_t kMaxMessageBytes = 2048, kMaxNameBytes = 64;
+constexpr size_t kMaxMessageBytes = 2048, kMaxShownNameBytes = 64;
 
 const char* const kLimitHint =
     "send fewer or shorter messages; if the template itself is at fault, use another one";
@@ -48,7 +48,8 @@ Runtime::~Runtime() {
 
 Error Runtime::fail(std::string message, std::string hint) const {
   if (hint.empty()) hint = "change the messages, or the model's chat template";
-  return template_error(source_, place_, shortened(message, kMaxMessageBytes), std::move(hint));
+  message = shortened(message, kMaxMessageBytes);
+  return template_error(source_, place_, std::move(message), std::move(hint));
 }
 
 Status Runtime::spend(int64_t steps) {
@@ -147,7 +148,7 @@ Result<Value> Runtime::make_namespace(Dict attributes) {
   return Value(namespaces_.back());
 }
 
-std::string show_name(std::string_view name) { return "'" + shortened(name, kMaxNameBytes) + "'"; }
+std::string show_name(std::string_view name) { return "'" + shortened(name, kMaxShownNameBytes) + "'"; }
 
 bool TextBuilder::has_room_for(size_t size_bytes) {
   if (failure_) return false;
